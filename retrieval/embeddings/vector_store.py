@@ -1,14 +1,17 @@
-"""Vectors of texts in an append-only file, keyed by a digest of the text.
+"""Vectors of texts in an append-only file, keyed by a digest of the text, and the search for the nearest.
 
 A vector belongs to a text, not to a place in a document. So unchanged passages keep theirs when documents or
 segments change, and a process that was killed continues where it stopped. Each record has a checksum.
+
+The nearest passages are found by a scan of one bit per dimension, then exact inner products of the best. A
+vector of 384 dimensions is 48 bytes in the scan, which takes a few milliseconds for 300,000 vectors.
 """
 
 import logging
 import mmap
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -424,3 +427,149 @@ def _encode_in_threads(
         return [encode(parts[0])]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(encode, parts))
+
+
+Ordinals = NDArray[np.intp]
+
+# Vectors nearest by their bits, which are then compared exactly.
+_MAX_RESCORED = 400
+_SAMPLE_SIZE = 1_000
+_VECTORS_PER_BLOCK = 20_000
+# A language with fewer vectors gets no baseline of its own.
+_MIN_LANGUAGE_VECTORS = 4
+# A language's typical similarity is a prior that counts as this many vectors.
+_PRIOR_VECTORS = 40
+# How far the mean of the less similar half is below the mean of all (0.010 to 0.018 in five languages).
+_LOWER_HALF_OFFSET = 0.014
+
+
+@dataclass(frozen=True, slots=True)
+class VectorIndex:
+    """The vectors of passages, with one bit per dimension.
+
+    `segments` (ordinals), `passages` (numbers there), `rows` (of a store) and `bits` are parallel. `bits` has
+    the shape (vectors, dimensions / 64), rounded up: the signs of the vectors after subtracting `mean`.
+    `sample` are some of the vectors, with that mean; `samples` are some of each language. `mean` has the
+    shape (dimensions,), a sample (vectors, dimensions).
+    """
+
+    segments: Ordinals
+    passages: Ordinals
+    rows: Ordinals
+    bits: NDArray[np.uint64]
+    mean: Vectors
+    sample: Vectors
+    samples: Mapping[str, Vectors]
+
+    @classmethod
+    def build(
+        cls,
+        segments: Ordinals,
+        passages: Ordinals,
+        rows: Ordinals,
+        languages: NDArray[np.str_],
+        store: VectorStore,
+    ) -> "VectorIndex":
+        """Index rows of a store, ignoring -1. The arrays are parallel; `languages` are of the passages."""
+        exists = rows >= 0
+        segments, passages, rows, languages = (
+            segments[exists],
+            passages[exists],
+            rows[exists],
+            languages[exists],
+        )
+        sample = store.vectors(sample_rows(rows))
+        mean: Vectors = sample.mean(axis=0) if len(sample) else np.zeros(sample.shape[1], np.float32)
+        bits = [
+            _sign_bits(store.vectors(rows[at : at + _VECTORS_PER_BLOCK]) - mean)
+            for at in range(0, len(rows), _VECTORS_PER_BLOCK)
+        ]
+        own = {str(language): rows[languages == language] for language in np.unique(languages)}
+        samples = {
+            language: store.vectors(sample_rows(of_language))
+            for language, of_language in own.items()
+            if _MIN_LANGUAGE_VECTORS <= len(of_language) < len(rows)
+        }
+        packed = np.concatenate(bits) if bits else _sign_bits(sample)
+        return cls(segments, passages, rows, packed, mean, sample, samples)
+
+    def nearest(self, question: Vectors, store: VectorStore, limit: int) -> list[tuple[int, int]]:
+        """Return the `limit` passages with the most similar vectors (segment ordinal, number), best first."""
+        if not len(self.rows):
+            return []
+        (wanted,) = _sign_bits((question - self.mean)[None])
+        distances = np.bitwise_count(self.bits ^ wanted).sum(axis=1, dtype=np.uint16)
+        count = min(_MAX_RESCORED, len(distances))
+        likely = np.argpartition(distances, count - 1)[:count] if count < len(distances) else np.arange(count)
+        similarity = store.vectors(self.rows[likely]) @ question
+        # Ties are in the order of the index; the partition does not keep that.
+        order = likely[np.lexsort((likely, -similarity))]
+        positions = dict.fromkeys(
+            zip(self.segments[order].tolist(), self.passages[order].tolist(), strict=True)
+        )
+        return list(positions)[:limit]
+
+    def baselines(
+        self, question: Vectors, languages: Sequence[str], mean_vectors: Mapping[str, Vectors]
+    ) -> NDArray[np.float32]:
+        """Return for each language the question's similarity to vectors that do not answer it.
+
+        A question is more similar to any text in its own language. The fewer vectors the index has, the more
+        the language's mean vector counts: a few may all be about one subject. A language with hardly any
+        vectors gets the baseline of all.
+        """
+        by_language: dict[str, float] = {}
+        for language in set(languages):
+            own = baseline(self.samples.get(language, self.sample), question)
+            if language in mean_vectors:
+                count, prior = len(self.rows), float(mean_vectors[language] @ question) - _LOWER_HALF_OFFSET
+                own = (count * own + _PRIOR_VECTORS * prior) / (count + _PRIOR_VECTORS)
+            by_language[language] = own
+        return np.array([by_language[language] for language in languages], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class DenseIndex:
+    """The vectors of an index: of whole passages, and of their pieces.
+
+    `stored` is how many vectors the store had when this was built, `missing` how many the index needs that it
+    did not have.
+    """
+
+    wholes: VectorIndex
+    pieces: VectorIndex
+    stored: int
+    missing: int
+
+    def nearest(self, question: Vectors, store: VectorStore, limit: int) -> list[tuple[int, int]]:
+        """Return the nearest passages (segment ordinal, number): `limit` as wholes, `limit` by pieces."""
+        return [
+            *self.wholes.nearest(question, store, limit),
+            *self.pieces.nearest(question, store, limit),
+        ]
+
+
+def sample_rows(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return evenly spaced rows, 1,000 to 2,000 of them, or all if there are fewer."""
+    return rows[:: max(len(rows) // _SAMPLE_SIZE, 1)]
+
+
+def baseline(sample: Vectors, question: Vectors) -> float:
+    """Return the question's mean similarity to the less similar half of a sample, 0 for an empty one."""
+    return lower_half_mean(sample @ question) if len(sample) else 0.0
+
+
+def lower_half_mean(similarity: Vectors) -> float:
+    """Return the mean of the lower half of similarities, of which there must be one.
+
+    That half does not answer the question. The mean of all would be too high in a library of a few passages
+    on one subject.
+    """
+    return float(np.sort(similarity)[: -(-len(similarity) // 2)].mean())
+
+
+def _sign_bits(vectors: Vectors) -> NDArray[np.uint64]:
+    """Return the signs of vectors as bits, padded to words of 64: shape (vectors, words)."""
+    packed = np.packbits(vectors > 0, axis=1)
+    width = -(-packed.shape[1] // 8) * 8
+    return np.pad(packed, ((0, 0), (0, width - packed.shape[1]))).view(np.uint64)

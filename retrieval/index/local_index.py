@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
-from retrieval.embeddings.vector_store import Embeddings, EncoderText
+from retrieval.embeddings.vector_store import DenseIndex, Embeddings, EncoderText, VectorIndex, VectorStore
 from retrieval.errors import DamagedError
 from retrieval.index import segment_writer
 from retrieval.index.candidates import Candidates, MeaningScores
-from retrieval.index.dense_index import DenseIndex
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.inverted_index import (
     MAX_HEADING_CANDIDATES,
@@ -212,7 +211,7 @@ class LocalIndex:
         store = self.embeddings.store
         dense = self._dense
         if dense is None or (dense.missing and len(store) > dense.stored * _REBUILD_GROWTH):
-            dense = self._dense = await asyncio.to_thread(DenseIndex.build, self.segments, store)
+            dense = self._dense = await asyncio.to_thread(build_dense_index, self.segments, store)
         return await asyncio.to_thread(dense.nearest, question, store, _MAX_NEAREST)
 
     def _meaning_scores(
@@ -375,6 +374,33 @@ class LocalIndex:
         passages = [passage for some, _ in read for passage in some]
         forward = ForwardIndex.join([of_segment for _, of_segment in read])
         return [passages[at] for at in order.tolist()], forward.take(order), keys.take(order)
+
+
+def build_dense_index(segments: Sequence[LiveSegment], store: VectorStore) -> DenseIndex:
+    """Index the vectors of the passages that are not deleted."""
+    stored, none = len(store), np.zeros(0, np.intp)
+    ordinals, passages, is_whole, keys = [none], [none], [none > 0], [np.zeros(0, np.uint64)]
+    languages = [np.zeros(0, "U3")]
+    for ordinal, live in enumerate(segments):
+        rows = live.segment.encoder_keys
+        passage = np.repeat(np.arange(len(rows)), rows.lengths)
+        # The first key of a passage is of the whole.
+        is_first = np.zeros(len(passage), np.bool_)
+        is_first[rows.offsets[:-1]] = True
+        is_alive = live.alive[passage]
+        ordinals.append(np.full(int(is_alive.sum()), ordinal))
+        passages.append(passage[is_alive])
+        is_whole.append(is_first[is_alive])
+        keys.append(rows.values[is_alive])
+        languages.append(live.segment.passage_languages()[passage[is_alive]])
+    whole, store_rows = np.concatenate(is_whole), store.rows(np.concatenate(keys))
+    owners, numbers, language_codes = map(np.concatenate, (ordinals, passages, languages))
+    return DenseIndex(
+        VectorIndex.build(owners[whole], numbers[whole], store_rows[whole], language_codes[whole], store),
+        VectorIndex.build(owners[~whole], numbers[~whole], store_rows[~whole], language_codes[~whole], store),
+        stored,
+        int((store_rows < 0).sum()),
+    )
 
 
 def _compare_tokens(

@@ -13,9 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
-from retrieval.embeddings.vector_store import FILE_NAME, Embeddings, EncoderText, VectorStore
+from retrieval.embeddings.vector_store import (
+    FILE_NAME,
+    Embeddings,
+    EncoderText,
+    VectorStore,
+    baseline,
+    sample_rows,
+)
 from retrieval.index.candidates import MeaningScores
-from retrieval.index.dense_index import baseline, sample_rows
 from retrieval.index.inverted_index import RaggedArray, row_ends
 from retrieval.index.segment import Segment
 

@@ -12,8 +12,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.embeddings.vector_store import lower_half_mean
 from retrieval.index.candidates import Candidates, MeaningScores
-from retrieval.index.dense_index import lower_half_mean
 from retrieval.index.inverted_index import K1, B, TokenType, Vocabulary, digest, grams
 from retrieval.language import name_words, tokenize
 from retrieval.model import Passage

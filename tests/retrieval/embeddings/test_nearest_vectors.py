@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retrieval.embeddings import vector_store
 from retrieval.embeddings.encoder import Vectors
-from retrieval.embeddings.vector_store import VectorStore
-from retrieval.index import dense_index, segment_writer
-from retrieval.index.dense_index import DenseIndex, VectorIndex
-from retrieval.index.local_index import LocalIndex
+from retrieval.embeddings.vector_store import VectorIndex, VectorStore
+from retrieval.index import segment_writer
+from retrieval.index.local_index import LocalIndex, build_dense_index
 from retrieval.index.segment import LiveSegment
 from tests.retrieval.corpus import document, with_vectors
 from tests.retrieval.fake_encoder import FakeEncoder
@@ -58,7 +58,7 @@ def test_exact_among_the_rescored(seed: int, count: int) -> None:
     index, store = index_of(unit_vectors(seed, count))
     (question,) = unit_vectors(seed + 1, 1)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(dense_index, "_MAX_RESCORED", 50)
+        patched.setattr(vector_store, "_MAX_RESCORED", 50)
         nearest = [number for _, number in index.nearest(question, store, 300)]
     similarity = similarities(index, store, question)
     signs = store.vectors(index.rows) - index.mean > 0
@@ -92,7 +92,7 @@ def test_nothing() -> None:
     store, (question,) = VectorStore(None, "fake", SIZE), unit_vectors(1, 1)
     without_vectors = LocalIndex.build(document("a.txt", ["Goats."]), 300)
     for segments, missing in (((), 0), (without_vectors.segments, 2)):
-        index = DenseIndex.build(segments, store)
+        index = build_dense_index(segments, store)
         assert (0, missing) == (index.stored, index.missing)
         assert [] == index.nearest(question, store, 5)
         assert [0.0] == index.wholes.baselines(question, ["en"], {}).tolist()
@@ -109,7 +109,7 @@ def test_places(tmp_path: Path) -> None:
     index = with_vectors(LocalIndex(segments), encoder)
     assert index.embeddings is not None
     store = index.embeddings.store
-    dense = DenseIndex.build(index.segments, store)
+    dense = build_dense_index(index.segments, store)
     assert (len(store), 0) == (dense.stored, dense.missing)
     assert (3, 5) == (len(dense.wholes.rows), len(dense.pieces.rows))
     for text, place in (("Snow fell.", (0, 0)), ("A keeper sleeps.", (1, 0)), ("It is late.", (1, 1))):
@@ -126,15 +126,15 @@ def test_deleted() -> None:
     assert whole.embeddings is not None
     store = whole.embeddings.store
     remaining = [segment.without([1]) for segment in whole.segments]
-    index = DenseIndex.build(remaining, store)
+    index = build_dense_index(remaining, store)
     question = encoder.encode_question("A keeper sleeps.").vector
     assert {(0, 0), (0, 1), (0, 2)} == set(
-        DenseIndex.build(whole.segments, store).nearest(question, store, 9)
+        build_dense_index(whole.segments, store).nearest(question, store, 9)
     )
     assert {(0, 0)} == set(index.nearest(question, store, 9))
     assert 0 == index.missing
     empty = VectorStore(None, encoder.name, encoder.dimensions)
-    assert 2 == DenseIndex.build(remaining, empty).missing
+    assert 2 == build_dense_index(remaining, empty).missing
 
 
 def test_each_language_has_a_baseline() -> None:
