@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.collections import collections
+from benchmarks.chat_documents import chat_documents
 from benchmarks.messages import messages
 from benchmarks.search import PASSAGES, search
 from benchmarks.stages import stages
@@ -23,7 +23,7 @@ BENCHMARKS: dict[str, Callable[[], Table]] = {
     "messages": messages,
     "workers": workers,
     "updating": updating,
-    "collections": collections,
+    "chats": chat_documents,
     "search": search,
     "stages": partial(stages, PASSAGES),
 }

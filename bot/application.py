@@ -24,12 +24,12 @@ from telegram.request import HTTPXRequest
 
 from bot.handlers import admin, browse, buttons, errors, inline, questions
 from bot.handlers.access import AccessControl
+from bot.handlers.chat_documents import ChatDocumentHandlers
 from bot.handlers.context import BotContext, BotState, Data, SeenAlbums
-from bot.handlers.own_documents import OwnDocuments
 from bot.monitoring import Metrics
 from bot.telegram.bot_client import Bot
 from bot.telegram.messaging import CancellableWaits, RetryingRateLimiter, mentions_bot
-from bot.views.message import is_browse_data, is_own_data
+from bot.views.message import is_browse_data, is_manage_data
 from config.settings import Settings
 
 App = Application[Bot, BotContext, Data, Data, BotState, None]
@@ -93,7 +93,9 @@ _ADDRESSED = _WITH_TEXT & ~filters.COMMAND & _AddressedToBot()
 _EDITED = filters.UpdateType.EDITED_MESSAGE
 
 
-def build_application(settings: Settings, state: BotState, bot: Bot, own: OwnDocuments | None = None) -> App:
+def build_application(
+    settings: Settings, state: BotState, bot: Bot, own: ChatDocumentHandlers | None = None
+) -> App:
     """Return the application with its handlers; it has no updater and no job queue.
 
     With `own`, chats can have documents of their own.
@@ -124,7 +126,7 @@ def build_application(settings: Settings, state: BotState, bot: Bot, own: OwnDoc
 
 def _handlers(
     access: AccessControl,
-    own: OwnDocuments | None,
+    own: ChatDocumentHandlers | None,
     files: filters.BaseFilter,
     *,
     takes_admin_documents: bool,
@@ -175,7 +177,7 @@ def _handlers(
 
 
 def _own_document_handlers(
-    access: AccessControl, own: OwnDocuments, files: filters.BaseFilter
+    access: AccessControl, own: ChatDocumentHandlers, files: filters.BaseFilter
 ) -> list[BaseHandler[Update, BotContext, None]]:
     """Return the handlers of documents that belong to a chat, and of the buttons below them."""
     limited = access.rate_limited
@@ -185,7 +187,7 @@ def _own_document_handlers(
         MessageHandler(_PRIVATE & files, limited(own.receive)),
         MessageHandler(_GROUP & files & _DocumentForBot(), limited(own.receive)),
         MessageHandler(filters.StatusUpdate.MIGRATE, own.migrate),
-        CallbackQueryHandler(limited(own.handle_button), is_own_data),
+        CallbackQueryHandler(limited(own.handle_button), is_manage_data),
     ]
 
 

@@ -16,7 +16,7 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 from bot import application
 from bot.application import App, build_application, build_bot
 from bot.concurrency import in_thread, run_until_stopped, stop_on_signal
-from bot.documents.chat_collections import Collections
+from bot.documents.chat_documents import ChatDocuments
 from bot.documents.document_manager import (
     BackgroundEncoding,
     BackgroundOcr,
@@ -33,8 +33,8 @@ from bot.documents.search_backends import (
 )
 from bot.documents.upload_queue import UploadQueue
 from bot.handlers.access import AccessControl
+from bot.handlers.chat_documents import ChatDocumentHandlers, UploadLimits
 from bot.handlers.context import BotState
-from bot.handlers.own_documents import OwnDocuments, UploadLimits
 from bot.http_server import Health, build_web_app, serving
 from bot.monitoring import Feedback, Metrics, OutageLog
 from bot.telegram.bot_client import Bot
@@ -142,7 +142,7 @@ class BotResources:
         url = settings.webhook_url
         self.inbox = Inbox(url, settings.webhook_key) if url else None
         self.chat_actions = ChatActions()
-        self.collections: Collections | None = None
+        self.chat_documents: ChatDocuments | None = None
         self._uploads: UploadQueue | None = None
         self._encoding = BackgroundEncoding(self.metrics)
         self._ocr: BackgroundOcr | None = None
@@ -165,14 +165,14 @@ class BotResources:
                 raise StartError(error.strerror or str(error)) from error
             state = self._open_folder(library)
         state.reads_pictures = self.settings.ocr == "auto" and await in_thread(tesseract.is_available)
-        own = self._own_documents(bot, state) if self.settings.telegram_uploads == "members" else None
-        state.collections, state.upload_days = self.collections, self.settings.upload_days
+        own = self._chat_documents(bot, state) if self.settings.telegram_uploads == "members" else None
+        state.chat_documents, state.upload_days = self.chat_documents, self.settings.upload_days
         return build_application(self.settings, state, bot, own)
 
-    def _own_documents(self, bot: Bot, state: BotState) -> OwnDocuments:
+    def _chat_documents(self, bot: Bot, state: BotState) -> ChatDocumentHandlers:
         """Return the handlers of documents that belong to a chat."""
         settings = self.settings
-        self.collections = Collections(
+        self.chat_documents = ChatDocuments(
             # The id of the bot begins its token; the client knows it only when Telegram has answered.
             settings.collections_dir / bot.token.partition(":")[0],
             quote_chars=settings.quote_chars,
@@ -182,14 +182,14 @@ class BotResources:
         )
         self._uploads = UploadQueue(
             bot,
-            self.collections,
+            self.chat_documents,
             self.metrics,
             lambda: state.library,
             self.chat_actions,
             most_documents=settings.upload_files,
         )
         limits = UploadLimits(settings.upload_files, settings.upload_mb * 1024 * 1024)
-        return OwnDocuments(self.collections, self._uploads, limits)
+        return ChatDocumentHandlers(self.chat_documents, self._uploads, limits)
 
     async def close(self) -> None:
         """Close the connection to the cluster."""
@@ -203,8 +203,8 @@ class BotResources:
             work += [self._ocr.run()] if self._ocr else []
         elif self._monitor:
             work.append(self._monitor.run())
-        if self.collections and self._uploads:
-            work += [self.collections.sweep_forever(), self._uploads.run()]
+        if self.chat_documents and self._uploads:
+            work += [self.chat_documents.sweep_forever(), self._uploads.run()]
         await asyncio.gather(*work)
 
     async def _open_cluster(self) -> BotState:

@@ -375,29 +375,29 @@ def _digest(text: str, size: int) -> str:
 
 # The documents of a chat are in a folder named after it, so that their ids differ from those of any other
 # chat's documents and of the library's.
-_OWN_DOCUMENT = re.compile(r"@(-?[0-9]{1,20})/")
+_CHAT_DOCUMENT = re.compile(r"@(-?[0-9]{1,20})/")
 
 
-def own_folder(chat: int) -> str:
+def chat_folder(chat: int) -> str:
     """Return the folder that begins the names of the documents of a chat."""
     return f"@{chat}"
 
 
-def own_name(chat: int, file_name: str) -> str:
+def chat_document_name(chat: int, file_name: str) -> str:
     """Return the name of a document of a chat."""
-    return f"{own_folder(chat)}/{file_name}"
+    return f"{chat_folder(chat)}/{file_name}"
 
 
-def is_own(name: str) -> bool:
+def is_chat_document(name: str) -> bool:
     """Return whether a document belongs to a chat rather than to the library."""
-    return _OWN_DOCUMENT.match(name) is not None
+    return _CHAT_DOCUMENT.match(name) is not None
 
 
 def shown_name(name: str) -> str:
     """Return the name of a document as people see it: without the folder of its chat."""
-    return _OWN_DOCUMENT.sub("", name, count=1)
+    return _CHAT_DOCUMENT.sub("", name, count=1)
 
 
 def logged_name(name: str) -> str:
     """Return the name of a document for the log, where the names of a chat's documents do not belong."""
-    return f"a chat's document (*{PurePosixPath(name).suffix[:10]})" if is_own(name) else name
+    return f"a chat's document (*{PurePosixPath(name).suffix[:10]})" if is_chat_document(name) else name

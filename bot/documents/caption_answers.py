@@ -8,18 +8,18 @@ from telegram import Bot, ReplyParameters
 from telegram.error import BadRequest, Forbidden
 
 from bot.concurrency import in_thread
-from bot.documents.chat_collections import Collections, sources_in_upload
+from bot.documents.chat_documents import ChatDocuments, sources_in_upload
 from bot.i18n.messages import small_talk_reply, texts_for
 from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions
 from bot.views import answers
+from bot.views.chat_documents import scope_note
 from bot.views.help import no_own_documents
 from bot.views.message import Recipient, Reply, text_reply
 from bot.views.overview import render_overview
-from bot.views.own_documents import scope_note
 from retrieval.documents.library import SingleLibrary
 from retrieval.errors import UnavailableError
-from retrieval.model import own_name
+from retrieval.model import chat_document_name
 from retrieval.query.intent import Topic, is_any_document, parse_document_question
 from retrieval.query.query import looks_like_question
 from retrieval.quotes.quote_selection import drop_unlikely
@@ -42,14 +42,14 @@ class CaptionAnswers:
     def __init__(
         self,
         bot: Bot,
-        collections: Collections,
+        chat_documents: ChatDocuments,
         metrics: Metrics,
         library: Callable[[], SingleLibrary],
         chat_actions: ChatActions,
     ) -> None:
         """`library` returns what chats ask beside their own documents."""
         self._bot = bot
-        self._collections = collections
+        self._chat_documents = chat_documents
         self._metrics = metrics
         self._library = library
         self._chat_actions = chat_actions
@@ -75,7 +75,7 @@ class CaptionAnswers:
     async def _render(self, caption: Caption) -> Reply | None:
         """Return the reply to a caption, if any; "What is this about?" asks about its document."""
         texts, chat = texts_for(caption.language), caption.chat
-        chosen = await self._collections.chosen_library(chat, self._library())
+        chosen = await self._chat_documents.chosen_library(chat, self._library())
         group = chat if chat < 0 else None
         recipient = Recipient(
             texts,
@@ -90,7 +90,9 @@ class CaptionAnswers:
             return text_reply(no_own_documents(texts, in_group=group is not None))
         # The first call reads a table.
         about = await in_thread(lambda: parse_document_question(caption.question))
-        source = next(iter(sources_in_upload(chosen.library.sources, own_name(chat, caption.name))), None)
+        source = next(
+            iter(sources_in_upload(chosen.library.sources, chat_document_name(chat, caption.name))), None
+        )
         try:
             with self._metrics.time_stage("find"):
                 if source and about and about.topic is Topic.OVERVIEW and _is_unnamed(about.subject):

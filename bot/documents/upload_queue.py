@@ -24,10 +24,10 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.concurrency import in_thread
 from bot.documents.caption_answers import Caption, CaptionAnswers
-from bot.documents.chat_collections import (
+from bot.documents.chat_documents import (
     AddedBy,
-    CollectionPaths,
-    Collections,
+    ChatDocuments,
+    ChatPaths,
     is_in_upload,
     locked_file,
     sources_in_upload,
@@ -36,15 +36,15 @@ from bot.durable_files import write_durably
 from bot.i18n.messages import Texts, texts_for
 from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions, is_unchanged
+from bot.views.chat_documents import document_not_added
 from bot.views.message import FormattedText, about_file, file_name, plain
-from bot.views.own_documents import document_not_added
 from bot.views.refusals import explain_problem
 from retrieval.documents.file_listing import UnreadFile
 from retrieval.documents.library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError, ProblemKind, ReadingStoppedError, TooManyDocumentsError
 from retrieval.loaders.containers import is_archive_name
-from retrieval.model import Problem, document_id, own_name
+from retrieval.model import Problem, chat_document_name, document_id
 from retrieval.ocr import tesseract
 
 _log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class UploadQueue:
     def __init__(  # noqa: PLR0913  # what it needs of the bot
         self,
         bot: Bot,
-        collections: Collections,
+        chat_documents: ChatDocuments,
         metrics: Metrics,
         library: Callable[[], SingleLibrary],
         chat_actions: ChatActions,
@@ -120,8 +120,8 @@ class UploadQueue:
         """
         self._most_documents = most_documents
         self._bot = bot
-        self._collections = collections
-        self.captions = CaptionAnswers(bot, collections, metrics, library, chat_actions)
+        self._chat_documents = chat_documents
+        self.captions = CaptionAnswers(bot, chat_documents, metrics, library, chat_actions)
         self._metrics = metrics
         self._chat_actions = chat_actions
         # Both locks are fair, and each chat waits for its turn with one upload only.
@@ -138,7 +138,7 @@ class UploadQueue:
 
     def save(self, upload: Upload) -> None:
         """Save an upload to disk, to be read now or by the next process. Blocks; raises OSError."""
-        with self._collections.locked(upload.chat) as paths:
+        with self._chat_documents.locked(upload.chat) as paths:
             paths.uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
             record = json.dumps(asdict(upload), ensure_ascii=False)
             write_durably(paths.upload(upload.id), record.encode("utf-8", "surrogatepass"))
@@ -158,7 +158,7 @@ class UploadQueue:
 
     def saved(self, chat: int) -> list[Upload]:
         """Return the uploads of a chat that have not been read yet, oldest first. Blocks."""
-        return self._load(chat, self._collections.paths(chat).unread_uploads())
+        return self._load(chat, self._chat_documents.paths(chat).unread_uploads())
 
     def _load(self, chat: int, paths: Iterable[Path]) -> list[Upload]:
         uploads = []
@@ -176,11 +176,11 @@ class UploadQueue:
 
     def waiting(self, chat: int) -> int:
         """Return the number of uploads of a chat that have not been read yet."""
-        return len(self._collections.paths(chat).unread_uploads())
+        return len(self._chat_documents.paths(chat).unread_uploads())
 
     def is_known(self, chat: int, identity: int) -> bool:
         """Return whether this upload was accepted before; Telegram may repeat an update."""
-        paths = self._collections.paths(chat)
+        paths = self._chat_documents.paths(chat)
         return paths.upload(identity).exists() or paths.question(identity).exists()
 
     async def run(self) -> None:
@@ -205,27 +205,29 @@ class UploadQueue:
 
     def resume(self, chat: int) -> None:
         """Continue with the uploads of a chat, which has another id than before."""
-        for upload in self._load(chat, self._collections.paths(chat).saved_uploads()):
+        for upload in self._load(chat, self._chat_documents.paths(chat).saved_uploads()):
             self.start(upload)
 
     def _saved_uploads(self, least_age: float) -> list[Upload]:
         """Return the uploads on disk that have not changed for some seconds."""
         latest = time.time() - least_age
         uploads = []
-        for chat in self._collections.chats():
+        for chat in self._chat_documents.chats():
             saved = [
-                path for path in self._collections.paths(chat).saved_uploads() if _written_at(path) <= latest
+                path
+                for path in self._chat_documents.paths(chat).saved_uploads()
+                if _written_at(path) <= latest
             ]
             uploads += self._load(chat, saved)
         return uploads
 
     def _unencoded_chats(self) -> list[int]:
-        collections = self._collections
-        return [chat for chat in collections.chats() if collections.paths(chat).unencoded.exists()]
+        chat_documents = self._chat_documents
+        return [chat for chat in chat_documents.chats() if chat_documents.paths(chat).unencoded.exists()]
 
     async def _run(self, upload: Upload) -> None:
         """Read an upload, tell how it ended, and answer its caption when the others of its chat are read."""
-        record = self._collections.paths(upload.chat).upload(upload.id)
+        record = self._chat_documents.paths(upload.chat).upload(upload.id)
         lock = self._chats.setdefault(upload.chat, asyncio.Lock())
         async with lock:
             await self._work_on(upload, record, self._complete)
@@ -237,7 +239,7 @@ class UploadQueue:
             async with lock:
                 # Those that were waiting for their turn are read now.
                 pass
-            question = self._collections.paths(upload.chat).question(upload.id)
+            question = self._chat_documents.paths(upload.chat).question(upload.id)
             await self._work_on(upload, question, self._answer_saved)
 
     async def _work_on(
@@ -264,7 +266,7 @@ class UploadQueue:
 
     async def _read_scan(self, upload: Upload, *, scan: Scan) -> None:
         """Read the scanned pages of an upload by OCR, while other documents, also of its chat, are read."""
-        record = self._collections.paths(upload.chat).upload(upload.id)
+        record = self._chat_documents.paths(upload.chat).upload(upload.id)
 
         def must_stop() -> bool:
             return self._is_stopping or not record.exists()
@@ -281,7 +283,7 @@ class UploadQueue:
 
         `is_scanned` means that OCR has had its turn.
         """
-        paths, texts = self._collections.paths(upload.chat), texts_for(upload.language)
+        paths, texts = self._chat_documents.paths(upload.chat), texts_for(upload.language)
         record = paths.upload(upload.id)
         async with _Progress(self._bot, upload, record, texts):
             try:
@@ -314,7 +316,7 @@ class UploadQueue:
         """
         deadline = time.monotonic() + seconds
         while encoding := self._encoders.get(chat):
-            left, library = deadline - time.monotonic(), await self._collections.library(chat)
+            left, library = deadline - time.monotonic(), await self._chat_documents.library(chat)
             if left <= 0 or library is None:
                 return
             if await in_thread(partial(_count_unencoded, library)) > left * _TEXTS_PER_SECOND:
@@ -325,7 +327,7 @@ class UploadQueue:
         """Answer the question in the caption of an upload that has been read or refused."""
         with self._chat_actions.show_in(self._bot, upload.chat):
             await self._wait_for_vectors(upload.chat, _MAX_VECTOR_WAIT_FOR_CAPTION_SECONDS)
-        if not self._collections.paths(upload.chat).question(upload.id).exists():
+        if not self._chat_documents.paths(upload.chat).question(upload.id).exists():
             # The documents of the chat were deleted meanwhile.
             return
         caption = Caption(upload.chat, upload.id, upload.name, upload.question, upload.language)
@@ -341,7 +343,7 @@ class UploadQueue:
     async def _give_up(self, upload: Upload) -> None:
         """Send a message that something went wrong, and drop the upload."""
         text = texts_for(upload.language).internal_error
-        is_read = not self._collections.paths(upload.chat).upload(upload.id).exists()
+        is_read = not self._chat_documents.paths(upload.chat).upload(upload.id).exists()
         with contextlib.suppress(TelegramError):
             if is_read:
                 await self._bot.send_message(upload.chat, text)
@@ -355,23 +357,23 @@ class UploadQueue:
         if not upload.question:
             self._discard(upload)
             return
-        with self._collections.locked(upload.chat) as paths:
+        with self._chat_documents.locked(upload.chat) as paths:
             _data_path(paths, upload).unlink(missing_ok=True)
             with contextlib.suppress(FileNotFoundError):
                 paths.upload(upload.id).rename(paths.question(upload.id))
 
     def _discard(self, upload: Upload) -> None:
         """Delete what was kept of an upload."""
-        with self._collections.locked(upload.chat) as paths:
+        with self._chat_documents.locked(upload.chat) as paths:
             self._discard_files(upload, paths)
-        self._collections.delete_if_empty(upload.chat)
+        self._chat_documents.delete_if_empty(upload.chat)
 
     @staticmethod
-    def _discard_files(upload: Upload, paths: CollectionPaths) -> None:
+    def _discard_files(upload: Upload, paths: ChatPaths) -> None:
         for path in (paths.upload(upload.id), paths.question(upload.id), _data_path(paths, upload)):
             path.unlink(missing_ok=True)
 
-    async def _download(self, upload: Upload, paths: CollectionPaths) -> None:
+    async def _download(self, upload: Upload, paths: ChatPaths) -> None:
         """Fetch the file unless it is on disk. Raises RefusedUploadError if Telegram no longer has it."""
         data_path = _data_path(paths, upload)
         if data_path.exists():
@@ -393,38 +395,40 @@ class UploadQueue:
             raise refusal_of(error, texts_for(upload.language)) from error
 
     def _read(self, upload: Upload, texts: Texts, *, is_scanned: bool) -> FormattedText | Scan | None:
-        """Add the file to the collection, read it, and return what to tell, None if it was deleted. Blocks.
+        """Add the file to the documents, read it, and return what to tell, None if it was deleted. Blocks.
 
         Returns what waits for OCR, if there is any. Raises RefusedUploadError if it cannot be read; an
         earlier version of it is then kept. With `is_scanned` it was added before, and OCR has had its turn.
         """
-        with self._collections.locked(upload.chat) as paths:
+        with self._chat_documents.locked(upload.chat) as paths:
             is_wanted = paths.upload(upload.id).exists()
             text = self._read_locked(upload, paths, texts, is_scanned=is_scanned) if is_wanted else None
         if text is None:
-            self._collections.delete_if_empty(upload.chat)
+            self._chat_documents.delete_if_empty(upload.chat)
         return text
 
     def _read_locked(
-        self, upload: Upload, paths: CollectionPaths, texts: Texts, *, is_scanned: bool
+        self, upload: Upload, paths: ChatPaths, texts: Texts, *, is_scanned: bool
     ) -> FormattedText | Scan | None:
         target, earlier = paths.documents / upload.name, _earlier_path(paths, upload)
         record = paths.upload(upload.id)
         try:
             if is_scanned and not target.exists():
                 # It was removed while OCR read it.
-                self._collections.read(upload.chat).prune_scans()
+                self._chat_documents.read(upload.chat).prune_scans()
                 self._discard_files(upload, paths)
                 return None
             if not is_scanned:
                 _replace_document(target, earlier, _data_path(paths, upload).read_bytes())
-            library = self._collections.read(upload.chat, lambda: not record.exists(), self._most_documents)
+            library = self._chat_documents.read(
+                upload.chat, lambda: not record.exists(), self._most_documents
+            )
             scan = _unread_scan(library, upload)
             if scan is not None and not is_scanned:
                 return scan
             if problem := _problem_of(library, upload):
                 _restore(target, earlier)
-                self._collections.read(upload.chat)
+                self._chat_documents.read(upload.chat)
                 raise RefusedUploadError("not readable", explain_problem(problem, texts))
             self._note_added(upload)
         except TooManyDocumentsError:
@@ -443,13 +447,13 @@ class UploadQueue:
         earlier.unlink(missing_ok=True)
         paths.unencoded.touch()
         text = _describe(library, upload, texts)
-        is_searched = self._collections.record(upload.chat).scope != "library"
+        is_searched = self._chat_documents.record(upload.chat).scope != "library"
         return text if is_searched else text + f"\n\n{texts.searched_library}"
 
     def _note_added(self, upload: Upload) -> None:
-        record = self._collections.record(upload.chat)
+        record = self._chat_documents.record(upload.chat)
         added = record.added | {upload.name: AddedBy(upload.person, time.time())}
-        self._collections.write_record(upload.chat, replace(record, added=added))
+        self._chat_documents.write_record(upload.chat, replace(record, added=added))
 
     async def _tell(self, upload: Upload, text: FormattedText) -> None:
         """Show how an upload ended in the message that showed its progress, or in a new one."""
@@ -483,13 +487,13 @@ class UploadQueue:
 
         One chat is served at a time, for some seconds, then the next: a long document delays nobody.
         """
-        folder = self._collections.paths(chat).folder
+        folder = self._chat_documents.paths(chat).folder
         is_complete = False
         while not is_complete and not self._is_stopping:
             async with self._encoding:
                 deadline = time.monotonic() + _ENCODING_TURN_SECONDS
                 try:
-                    is_complete = await self._collections.encode(
+                    is_complete = await self._chat_documents.encode(
                         chat, partial(self._must_pause, deadline, folder)
                     )
                 except EncoderError:
@@ -500,7 +504,7 @@ class UploadQueue:
                         _log.warning("The documents of a chat are not encoded: %s", type(error).__name__)
                     return
         if is_complete:
-            self._collections.paths(chat).unencoded.unlink(missing_ok=True)
+            self._chat_documents.paths(chat).unencoded.unlink(missing_ok=True)
 
     def _must_pause(self, deadline: float, folder: Path) -> bool:
         return self._is_stopping or time.monotonic() > deadline or not folder.exists()
@@ -561,11 +565,11 @@ def _written_at(path: Path) -> float:
         return math.inf
 
 
-def _data_path(paths: CollectionPaths, upload: Upload) -> Path:
+def _data_path(paths: ChatPaths, upload: Upload) -> Path:
     return paths.uploads / f"{upload.id}.data"
 
 
-def _earlier_path(paths: CollectionPaths, upload: Upload) -> Path:
+def _earlier_path(paths: ChatPaths, upload: Upload) -> Path:
     """Return where the earlier version of a replaced document is kept until the new one has been read."""
     return paths.uploads / f"{upload.id}.earlier"
 
@@ -582,7 +586,7 @@ def _replace_document(target: Path, earlier: Path, data: bytes) -> None:
 
 def _unread_scan(library: LocalLibrary, upload: Upload) -> Scan | None:
     """Return the pages of an upload that OCR can read, if there are any."""
-    name = own_name(upload.chat, upload.name)
+    name = chat_document_name(upload.chat, upload.name)
     unread = [file for file in library.unread_scans if is_in_upload(file.name, name)]
     return Scan(library, unread) if unread and tesseract.is_available() else None
 
@@ -597,7 +601,7 @@ def _restore(target: Path, earlier: Path) -> None:
 
 def _problem_of(library: LocalLibrary, upload: Upload) -> Problem | None:
     """Return why an upload was not read: for an archive, what keeps its first file from being read."""
-    name = own_name(upload.chat, upload.name)
+    name = chat_document_name(upload.chat, upload.name)
     problems = [problem for problem in library.problems if is_in_upload(problem.name, name)]
     own = next((problem for problem in problems if problem.name == name), None)
     if own or not is_archive_name(name) or sources_in_upload(library.sources, name):
@@ -627,13 +631,13 @@ def _describe(library: LocalLibrary, upload: Upload, texts: Texts) -> FormattedT
 
     Of an archive or a mail, it is the number of documents, and the files that were left out.
     """
-    name = own_name(upload.chat, upload.name)
+    name = chat_document_name(upload.chat, upload.name)
     problems = [problem for problem in library.problems if is_in_upload(problem.name, name)]
     count = len(sources_in_upload(library.sources, name))
     if is_archive_name(name) or count > 1 or problems:
         read = about_file(lambda shown: texts.document_read_files(shown, count), upload.name, texts)
         return read + _left_out(problems, name, texts)
-    passages = library.index.passages_of(document_id(own_name(upload.chat, upload.name)))
+    passages = library.index.passages_of(document_id(chat_document_name(upload.chat, upload.name)))
     pages = max((passage.page or 0 for passage in passages if passage.unit == "page"), default=0)
     if not pages:
         return about_file(texts.document_read, upload.name, texts)

@@ -21,8 +21,8 @@ from bot.telegram.messaging import (
     send_reply,
     send_to,
 )
+from bot.views.chat_documents import document_not_added
 from bot.views.message import FormattedText, about_file, build_reply, file_name, one_line, plain, text_reply
-from bot.views.own_documents import document_not_added
 from bot.views.refusals import named_problems
 from retrieval.errors import DocumentError, FolderError
 from retrieval.model import Problem
@@ -53,8 +53,8 @@ async def status(update: Update, context: BotContext) -> None:
             "median": f"{figures.median * 1000:.1f}",
         }
     )
-    if context.state.collections is not None:
-        chats, documents, size = await in_thread(context.state.collections.totals)
+    if context.state.chat_documents is not None:
+        chats, documents, size = await in_thread(context.state.chat_documents.totals)
         text += "\n" + texts.collections_status(chats, documents, ceil(size / 1024**2))
     await send_reply(update, build_reply(plain(text) + _problems(library.problems, texts)))
 

@@ -13,8 +13,8 @@ from bot.i18n.messages import Texts
 from bot.telegram.messaging import answer_query, edit_reply, require_query, send_reply, topic_of
 from bot.views import browse
 from bot.views.message import (
+    BrowseAction,
     BrowsePress,
-    BrowseView,
     Recipient,
     about_file,
     build_reply,
@@ -22,7 +22,7 @@ from bot.views.message import (
     text_reply,
 )
 from bot.views.overview import render_overview
-from retrieval.model import Source, is_own, logged_name
+from retrieval.model import Source, is_chat_document, logged_name
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ async def handle_browse_button(update: Update, context: BotContext) -> None:
     """Show the view of a button, and answer the query in any case."""
     query = require_query(update)
     press = decode_browse(query.data)
-    is_file = press is not None and press.view is BrowseView.FILE
+    is_file = press is not None and press.action is BrowseAction.FILE
     with context.show_action(update, ChatAction.UPLOAD_DOCUMENT if is_file else ChatAction.TYPING):
         notice = await _show_view(query, press, context, context.recipient(update))
     await answer_query(query, notice)
@@ -61,11 +61,11 @@ async def _show_view(
     """Return the text to answer the query with, if any."""
     if press is None:
         return recipient.texts.button_expired
-    if press.view is BrowseView.SOURCES:
+    if press.action is BrowseAction.SOURCES:
         return await edit_reply(
             query, browse.render_sources(context.library.sources, press.number, recipient), recipient.texts
         )
-    if press.view is BrowseView.OVERVIEW and not press.document:
+    if press.action is BrowseAction.OVERVIEW and not press.document:
         choice = browse.render_overview_choice(context.library.sources, press.number, recipient)
         return await edit_reply(query, choice, recipient.texts)
     source = context.library.source(press.document)
@@ -78,23 +78,23 @@ async def _show_document(
     query: CallbackQuery, press: BrowsePress, source: Source, context: BotContext, recipient: Recipient
 ) -> str | None:
     library, texts = context.library, recipient.texts
-    if press.view is BrowseView.FILE:
+    if press.action is BrowseAction.FILE:
         return await _send_file(query, source, context, recipient)
-    if press.view is BrowseView.OVERVIEW:
+    if press.action is BrowseAction.OVERVIEW:
         overview = await context.find_overview(source)
         return await edit_reply(query, render_overview(source, overview, recipient), texts)
-    if press.view is BrowseView.HEADINGS:
+    if press.action is BrowseAction.HEADINGS:
         sections = await library.sections(source)
         return await edit_reply(
             query, browse.render_headings(source, sections, press.number, recipient), texts
         )
-    if press.view is BrowseView.READ:
+    if press.action is BrowseAction.READ:
         passages = await library.read(source)
         return await edit_reply(
             query, browse.render_document_page(source, passages, press.number, recipient), texts
         )
     is_private = query.message is not None and query.message.chat.type == Chat.PRIVATE
-    if is_own(source.name) or not (is_private and query.from_user.id in context.state.admins):
+    if is_chat_document(source.name) or not (is_private and query.from_user.id in context.state.admins):
         return texts.button_expired
     return await _remove(query, press, source, context.state.document_manager, texts)
 
@@ -106,7 +106,7 @@ async def _remove(
     if manager is None:
         return texts.documents_in_cluster
     name = manager.file_name(source)
-    if press.view is BrowseView.REMOVE:
+    if press.action is BrowseAction.REMOVE:
         return await edit_reply(query, browse.render_removal(source, name, texts), texts)
     await manager.remove(source)
     _log.info("An admin removed %s", name)

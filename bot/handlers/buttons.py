@@ -96,7 +96,7 @@ async def _send_page(
 
 
 def _record_vote(text: str, answer: Answer, press: ButtonPress, context: BotContext, texts: Texts) -> str:
-    if context.has_own_documents:
+    if context.has_chat_documents:
         return texts.button_expired
     citation: Citation = answer.citations[press.rank - 1]
     vote = "up" if press.action is Action.VOTE_UP else "down"

@@ -11,14 +11,14 @@ from telegram.constants import ChatAction
 from telegram.ext import CallbackContext
 
 from bot.concurrency import in_thread
-from bot.documents.chat_collections import ChatLibrary, Collections
+from bot.documents.chat_documents import ChatDocuments, ChatLibrary
 from bot.documents.document_manager import DocumentManager
 from bot.i18n.messages import texts_for
 from bot.monitoring import Feedback, Metrics
 from bot.telegram.bot_client import Bot
 from bot.telegram.messaging import ChatActions
+from bot.views.chat_documents import scope_note
 from bot.views.message import AS_WRITTEN, Origin, Recipient, Uploads
-from bot.views.own_documents import scope_note
 from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
 from retrieval.documents.library import SingleLibrary
 from retrieval.model import Answer, Source
@@ -99,7 +99,7 @@ class BotState:
     """State that all handlers share; `library` is replaced when the documents change.
 
     `document_manager` is None if the documents are in a cluster. `has_files`: the folder has their files.
-    `collections` has the documents of single chats; None if chats cannot have any. `takes_admin_documents`:
+    `chat_documents` are those of single chats; None if chats cannot have any. `takes_admin_documents`:
     documents that admins send are added to the library. `reads_pictures`: OCR is there, so that pictures of
     pages are documents.
     """
@@ -111,7 +111,7 @@ class BotState:
     admins: frozenset[int] = frozenset()
     logs_questions: bool = False
     has_files: bool = True
-    collections: Collections | None = None
+    chat_documents: ChatDocuments | None = None
     upload_days: int = 0
     reads_pictures: bool = False
     takes_admin_documents: bool = False
@@ -134,17 +134,17 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
         return self._chat_library.library if self._chat_library else self.bot_data.library
 
     @property
-    def has_own_documents(self) -> bool:
+    def has_chat_documents(self) -> bool:
         """Whether the chat has documents of its own: then nothing about its questions is kept."""
         return self._chat_library is not None and self._chat_library.scope is not None
 
     async def choose_library(self, chat: int) -> None:
         """Answer this update from what a chat asks."""
-        collections = self.state.collections
-        if collections is not None:
-            self._chat_library = await collections.chosen_library(chat, self.state.library)
-            if self.has_own_documents:
-                collections.note_use(chat)
+        chat_documents = self.state.chat_documents
+        if chat_documents is not None:
+            self._chat_library = await chat_documents.chosen_library(chat, self.state.library)
+            if self.has_chat_documents:
+                chat_documents.note_use(chat)
 
     async def name_tables(self) -> list[NameTable]:
         """Return the names of the documents that the chat of the update asks."""
@@ -205,6 +205,6 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
         is_private = chat is None or chat.type == Chat.PRIVATE
         is_admin = is_private and user is not None and user.id in state.admins
         can_add_to_library = is_admin and state.document_manager is not None
-        if state.collections is not None:
+        if state.chat_documents is not None:
             return Uploads.TO_CHAT_OR_LIBRARY if can_add_to_library else Uploads.TO_CHAT
         return Uploads.TO_LIBRARY if can_add_to_library and state.takes_admin_documents else Uploads.NONE

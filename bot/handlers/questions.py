@@ -85,9 +85,9 @@ async def _follow_group_link(
     passage_id: str, group: int, person: int, context: BotContext, recipient: Recipient
 ) -> Reply:
     """Show a passage of a group's document to a member of the group, without buttons that lead further."""
-    collections = context.state.collections
-    if collections is not None and await is_member(group, person, context):
-        library = await collections.library(group)
+    chat_documents = context.state.chat_documents
+    if chat_documents is not None and await is_member(group, person, context):
+        library = await chat_documents.library(group)
         passage = await library.passage_with_neighbours(passage_id) if library else None
         if passage is not None:
             return replace(answers.render_passage(passage, recipient), keyboard=None)
@@ -122,7 +122,7 @@ async def privacy(update: Update, context: BotContext) -> None:
         text = texts.privacy_feedback
     else:
         text = texts.privacy_logged if context.state.logs_questions else texts.privacy
-    if context.state.collections is not None:
+    if context.state.chat_documents is not None:
         days = context.state.upload_days
         kept = texts.kept_for_days(days) if days else texts.kept_until_removed
         text += f"\n\n{texts.privacy_uploads} {kept}"
@@ -217,7 +217,7 @@ async def _find_and_render(
     if answer is None:
         return text_reply(recipient.texts.no_answer)
     context.metrics.count_question(answer.certainty)
-    if not context.has_own_documents:
+    if not context.has_chat_documents:
         if context.state.logs_questions:
             _log.info("Question (confidence %.2f): %s", answer.confidence, text)
         context.state.feedback.record(text, answer)

@@ -15,8 +15,8 @@ from bot.views.message import (
     MAX_MESSAGE_UNITS,
     SHORT_PASSAGE_ID_CHARS,
     Action,
+    BrowseAction,
     BrowsePress,
-    BrowseView,
     ButtonPress,
     FormattedText,
     Origin,
@@ -51,7 +51,7 @@ from retrieval.model import (
     Span,
     TermWeight,
     document_of,
-    is_own,
+    is_chat_document,
     shown_name,
 )
 
@@ -181,7 +181,7 @@ def file_buttons(document: str, recipient: Recipient) -> list[InlineKeyboardButt
     """Return the button that sends a document's file, or none where the files are elsewhere."""
     if not recipient.has_files:
         return []
-    return [browse_button(recipient.texts.document, BrowsePress(BrowseView.FILE, document))]
+    return [browse_button(recipient.texts.document, BrowsePress(BrowseAction.FILE, document))]
 
 
 def browse_button(text: str, press: BrowsePress) -> InlineKeyboardButton:
@@ -209,7 +209,7 @@ def _back_button(answer: Answer, rank: int, recipient: Recipient, origin: Origin
 
 
 def _read_on_button(shown: PassageWithNeighbours, recipient: Recipient) -> InlineKeyboardButton:
-    press = BrowsePress(BrowseView.READ, document_of(shown.passage.id), shown.ordinal)
+    press = BrowsePress(BrowseAction.READ, document_of(shown.passage.id), shown.ordinal)
     return browse_button(f"{recipient.texts.read_on} ›", press)
 
 
@@ -281,7 +281,7 @@ def folded(listing: FormattedText) -> FormattedText:
 def _location_and_file(passage: Passage, location: str, recipient: Recipient) -> FormattedText:
     link = linked(location, recipient.link(passage.id, passage.document))
     # A paper clip marks documents that belong to the chat.
-    mark = " · 📎 " if is_own(passage.document) else " · "
+    mark = " · 📎 " if is_chat_document(passage.document) else " · "
     return plain("— ") + link + mark + code(one_line(shown_name(passage.document), _MAX_NAME_UNITS))
 
 

@@ -15,8 +15,8 @@ from bot.views.message import (
     MAX_MESSAGE_UNITS,
     MAX_TITLE_UNITS,
     Action,
+    BrowseAction,
     BrowsePress,
-    BrowseView,
     ButtonPress,
     FormattedText,
     Recipient,
@@ -38,7 +38,7 @@ from bot.views.message import (
     truncate,
     utf16_length,
 )
-from retrieval.model import Answer, Citation, Passage, Section, Source, Span, is_own, shown_name
+from retrieval.model import Answer, Citation, Passage, Section, Source, Span, is_chat_document, shown_name
 from retrieval.quotes.quote_selection import shorten
 
 _PLACES_PER_PAGE = 10
@@ -65,7 +65,7 @@ def render_sources(sources: Sequence[Source], page: int, recipient: Recipient) -
     intro = recipient.texts.document_count(len(sources))
     if recipient.scope_note:
         intro = f"{recipient.scope_note}\n\n{intro}"
-    return _render_list(intro, sources, page, recipient, BrowseView.SOURCES)
+    return _render_list(intro, sources, page, recipient, BrowseAction.SOURCES)
 
 
 def render_overview_choice(
@@ -77,13 +77,13 @@ def render_overview_choice(
     """
     texts = recipient.texts
     intro = texts.unknown_document if is_unknown else texts.choose_document
-    return _render_list(intro, sources, page, recipient, BrowseView.OVERVIEW)
+    return _render_list(intro, sources, page, recipient, BrowseAction.OVERVIEW)
 
 
 def render_named(sources: Sequence[Source], recipient: Recipient) -> Reply:
     """List the documents that a message names; of very many, the first."""
     intro = recipient.texts.documents_named
-    return build_reply(*_list_sources(intro, sources, 0, recipient, BrowseView.HEADINGS))
+    return build_reply(*_list_sources(intro, sources, 0, recipient, BrowseAction.HEADINGS))
 
 
 def add_intro(intro: str, reply: Reply) -> Reply:
@@ -93,10 +93,10 @@ def add_intro(intro: str, reply: Reply) -> Reply:
 
 
 def _render_list(
-    intro: str, sources: Sequence[Source], page: int, recipient: Recipient, list_view: BrowseView
+    intro: str, sources: Sequence[Source], page: int, recipient: Recipient, list_view: BrowseAction
 ) -> Reply:
     """Show a page of documents below a sentence: buttons lead to each, and to the other pages of the list."""
-    view = BrowseView.HEADINGS if list_view is BrowseView.SOURCES else BrowseView.OVERVIEW
+    view = BrowseAction.HEADINGS if list_view is BrowseAction.SOURCES else BrowseAction.OVERVIEW
     page, pages = _clamp_page(page, len(sources), SOURCES_PER_PAGE)
     body, rows = _list_sources(intro, sources, page * SOURCES_PER_PAGE, recipient, view)
     rows.append(_paging(page, pages, lambda target: BrowsePress(list_view, number=target)))
@@ -104,14 +104,14 @@ def _render_list(
 
 
 def _list_sources(
-    intro: str, sources: Sequence[Source], first: int, recipient: Recipient, view: BrowseView
+    intro: str, sources: Sequence[Source], first: int, recipient: Recipient, view: BrowseAction
 ) -> tuple[FormattedText, list[Row]]:
     """Return a page of documents as lines below a sentence, and buttons that lead to a view of each."""
     body = plain(intro + "\n")
     rows: list[Row] = []
     for number, source in enumerate(sources[first : first + SOURCES_PER_PAGE], first + 1):
         title = one_line(source.title, MAX_TITLE_UNITS)
-        mark = "📎 " if is_own(source.name) else ""
+        mark = "📎 " if is_chat_document(source.name) else ""
         shown_title = mark + isolate_direction(title, recipient.texts)
         body += plain(f"\n{number}. {shown_title} · {_describe(source, recipient.texts)}")
         press = BrowsePress(view, source.id)
@@ -133,19 +133,19 @@ def render_headings(source: Source, sections: Sequence[Section], page: int, reci
         [_heading_button(source, section, section.level - top_level)]
         for section in sections[first : first + _HEADINGS_PER_PAGE]
     ]
-    rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseView.HEADINGS, source.id, target)))
-    read = browse_button(texts.read_from_start, BrowsePress(BrowseView.READ, source.id))
+    rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseAction.HEADINGS, source.id, target)))
+    read = browse_button(texts.read_from_start, BrowsePress(BrowseAction.READ, source.id))
     rows.append([read, *file_buttons(source.id, recipient)])
-    rows.append([browse_button(texts.overview, BrowsePress(BrowseView.OVERVIEW, source.id))])
-    last = [browse_button(f"‹ {texts.all_documents}", BrowsePress(BrowseView.SOURCES))]
-    if recipient.can_remove and not is_own(source.name):
-        last.append(browse_button(texts.remove_document, BrowsePress(BrowseView.REMOVE, source.id)))
+    rows.append([browse_button(texts.overview, BrowsePress(BrowseAction.OVERVIEW, source.id))])
+    last = [browse_button(f"‹ {texts.all_documents}", BrowsePress(BrowseAction.SOURCES))]
+    if recipient.can_remove and not is_chat_document(source.name):
+        last.append(browse_button(texts.remove_document, BrowsePress(BrowseAction.REMOVE, source.id)))
     return build_reply(body, [*rows, last])
 
 
 def _heading_button(source: Source, section: Section, depth: int) -> InlineKeyboardButton:
     indent = _EM_SPACE * min(depth, _MAX_INDENT)
-    press = BrowsePress(BrowseView.READ, source.id, section.first)
+    press = BrowsePress(BrowseAction.READ, source.id, section.first)
     return browse_button(indent + _visible_label(section.heading), press)
 
 
@@ -169,10 +169,10 @@ def render_document_page(
     paging: list[InlineKeyboardButton] = []
     if start:
         previous, _ = _page_of(passages, start - 1)
-        paging.append(browse_button("‹", BrowsePress(BrowseView.READ, source.id, previous)))
+        paging.append(browse_button("‹", BrowsePress(BrowseAction.READ, source.id, previous)))
     if end < len(passages):
-        paging.append(browse_button("›", BrowsePress(BrowseView.READ, source.id, end)))
-    back = browse_button(f"‹ {recipient.texts.all_headings}", BrowsePress(BrowseView.HEADINGS, source.id))
+        paging.append(browse_button("›", BrowsePress(BrowseAction.READ, source.id, end)))
+    back = browse_button(f"‹ {recipient.texts.all_headings}", BrowsePress(BrowseAction.HEADINGS, source.id))
     return build_reply(body, [paging, [back]])
 
 
@@ -228,8 +228,8 @@ def _join_passages(passages: Sequence[Passage], end: int) -> str:
 def render_removal(source: Source, file: str, texts: Texts) -> Reply:
     """Ask for confirmation before the file that a document is in is deleted."""
     rows = [
-        [browse_button(texts.removal_confirmed, BrowsePress(BrowseView.REMOVE_CONFIRMED, source.id))],
-        [browse_button(texts.removal_cancelled, BrowsePress(BrowseView.HEADINGS, source.id))],
+        [browse_button(texts.removal_confirmed, BrowsePress(BrowseAction.REMOVE_CONFIRMED, source.id))],
+        [browse_button(texts.removal_cancelled, BrowsePress(BrowseAction.HEADINGS, source.id))],
     ]
     return build_reply(about_file(texts.confirm_removal, file, texts), rows)
 
@@ -245,7 +245,7 @@ def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
     for number, citation in enumerate(citations[first : first + _PLACES_PER_PAGE], first + 1):
         location = _short_location(citation, recipient.texts)
         link = linked(location, recipient.link(citation.passage.id, citation.document))
-        mark = "📎 " if is_own(citation.document) else ""
+        mark = "📎 " if is_chat_document(citation.document) else ""
         body += plain(f"\n{number}. {mark}") + link + "\n"
         body += quote_or_pointer(_shorten(citation), recipient, _MAX_BOLD_WORDS)
     rows = [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))]

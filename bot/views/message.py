@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 import regex
 
 from bot.i18n.messages import Texts
-from retrieval.model import Citation, Locator, is_own, shown_name
+from retrieval.model import Citation, Locator, is_chat_document, shown_name
 
 if TYPE_CHECKING:
     # Slow to import, and the command line only lays out text.
@@ -203,7 +203,7 @@ class Recipient:
         It opens in the private chat with the bot. For a document of a group it names the group, so that the
         bot can check that whoever opens it is a member.
         """
-        group = self.group if self.group is not None and is_own(document) else ""
+        group = self.group if self.group is not None and is_chat_document(document) else ""
         return f"https://t.me/{self.bot_username}?start={passage}{group}"
 
 
@@ -381,7 +381,7 @@ def decode_press(data: object) -> ButtonPress | None:
     return ButtonPress(Action(action), int(rank), passage or "", Origin(bool(correction), earlier or ""))
 
 
-class BrowseView(StrEnum):
+class BrowseAction(StrEnum):
     """What a button in a list of documents or headings shows or does."""
 
     SOURCES = "s"
@@ -400,18 +400,20 @@ class BrowsePress:
     An overview without a document is the list to choose one from.
     """
 
-    view: BrowseView
+    action: BrowseAction
     document: str = ""
     number: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether it has a document exactly if the view is of one."""
-        is_list = self.view is BrowseView.SOURCES or (self.view is BrowseView.OVERVIEW and not self.document)
+        is_list = self.action is BrowseAction.SOURCES or (
+            self.action is BrowseAction.OVERVIEW and not self.document
+        )
         return bool(self.document) != is_list
 
 
-class OwnView(StrEnum):
+class ManageAction(StrEnum):
     """What a button below the documents of a chat does."""
 
     LIST = "m"
@@ -429,43 +431,43 @@ class OwnView(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class OwnPress:
+class ManagePress:
     """An action on the documents of a chat: the id of one, or the number of a page of the list from 0."""
 
-    view: OwnView
+    action: ManageAction
     document: str = ""
     number: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether it has a document exactly if the action is on one."""
-        return bool(self.document) == (self.view in {OwnView.REMOVE, OwnView.REMOVE_CONFIRMED})
+        return bool(self.document) == (self.action in {ManageAction.REMOVE, ManageAction.REMOVE_CONFIRMED})
 
 
-_BROWSE_SIGN, _OWN_SIGN = "@", "%"
+_BROWSE_SIGN, _MANAGE_SIGN = "@", "%"
 # The sign, a letter for the view, the id of a document if there is one, and a number.
 _VIEW_DATA = re.compile(r"([@%])([a-z])([A-Za-z0-9_-]{8})?\.(0|[1-9][0-9]{0,7})", re.ASCII)
 
 
 def encode_browse(press: BrowsePress) -> str:
-    return f"{_BROWSE_SIGN}{press.view}{press.document}.{press.number}"
+    return f"{_BROWSE_SIGN}{press.action}{press.document}.{press.number}"
 
 
-def encode_own(press: OwnPress) -> str:
-    return f"{_OWN_SIGN}{press.view}{press.document}.{press.number}"
+def encode_manage(press: ManagePress) -> str:
+    return f"{_MANAGE_SIGN}{press.action}{press.document}.{press.number}"
 
 
 def decode_browse(data: object) -> BrowsePress | None:
     """Parse callback data, which anybody can forge; None for anything that `encode_browse` does not make."""
-    parts = _split_view_data(data, _BROWSE_SIGN, BrowseView)
+    parts = _split_view_data(data, _BROWSE_SIGN, BrowseAction)
     press = BrowsePress(*parts) if parts else None
     return press if press and press.is_complete else None
 
 
-def decode_own(data: object) -> OwnPress | None:
-    """Parse callback data, which anybody can forge; None for anything that `encode_own` does not make."""
-    parts = _split_view_data(data, _OWN_SIGN, OwnView)
-    press = OwnPress(*parts) if parts else None
+def decode_manage(data: object) -> ManagePress | None:
+    """Parse callback data, which anybody can forge; None for anything that `encode_manage` does not make."""
+    parts = _split_view_data(data, _MANAGE_SIGN, ManageAction)
+    press = ManagePress(*parts) if parts else None
     return press if press and press.is_complete else None
 
 
@@ -482,9 +484,9 @@ def is_browse_data(data: object) -> bool:
     return isinstance(data, str) and data.startswith(_BROWSE_SIGN)
 
 
-def is_own_data(data: object) -> bool:
+def is_manage_data(data: object) -> bool:
     """Return whether callback data belongs to a button below the documents of a chat."""
-    return isinstance(data, str) and data.startswith(_OWN_SIGN)
+    return isinstance(data, str) and data.startswith(_MANAGE_SIGN)
 
 
 def fit_words(words: Iterable[str]) -> str:

@@ -8,8 +8,8 @@ from bot.views.message import (
     MAX_ENTITIES,
     MAX_MESSAGE_UNITS,
     MAX_TITLE_UNITS,
+    BrowseAction,
     BrowsePress,
-    BrowseView,
     FormattedText,
     Recipient,
     Reply,
@@ -93,6 +93,6 @@ def _fits(above: FormattedText, below: FormattedText) -> bool:
 
 
 def _buttons(source: Source, overview: Overview, texts: Texts, recipient: Recipient) -> list[Row]:
-    read = browse_button(texts.read_from_start, BrowsePress(BrowseView.READ, source.id))
-    headings = browse_button(texts.all_headings, BrowsePress(BrowseView.HEADINGS, source.id))
+    read = browse_button(texts.read_from_start, BrowsePress(BrowseAction.READ, source.id))
+    headings = browse_button(texts.all_headings, BrowsePress(BrowseAction.HEADINGS, source.id))
     return [[read], [*([headings] if overview.headings else []), *file_buttons(source.id, recipient)]]

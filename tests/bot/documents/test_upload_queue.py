@@ -14,7 +14,7 @@ import pytest
 
 from bot.concurrency import in_thread
 from bot.documents import upload_queue
-from bot.documents.chat_collections import Collections, locked_file
+from bot.documents.chat_documents import ChatDocuments, locked_file
 from bot.documents.upload_queue import Upload, UploadQueue
 from bot.i18n.messages import texts_for
 from bot.monitoring import Metrics
@@ -28,8 +28,8 @@ from tests.retrieval.fake_encoder import FakeEncoder
 TEXTS = texts_for("en")
 
 
-class EncodedCollections(Collections):
-    """Collections whose vectors take a number of turns to compute."""
+class EncodedCollections(ChatDocuments):
+    """ChatDocuments whose vectors take a number of turns to compute."""
 
     def __init__(self, root: Path, turns: dict[int, int]) -> None:
         super().__init__(root, quote_chars=300, encoder=None)
@@ -47,15 +47,15 @@ class EncodedCollections(Collections):
 async def test_encoding_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A chat with a long document is encoded in turns with the others, so it delays nobody."""
     monkeypatch.setattr(upload_queue, "_ENCODING_TURN_SECONDS", 0.01)
-    collections = EncodedCollections(tmp_path, {1: 5, 2: 1, 3: 2})
+    chat_documents = EncodedCollections(tmp_path, {1: 5, 2: 1, 3: 2})
     no_bot: Any = None
     no_library: Any = None
     for chat in (1, 2, 3):
-        collections.paths(chat).folder.mkdir(parents=True)
-    queue = UploadQueue(no_bot, collections, Metrics(), no_library, ChatActions())
+        chat_documents.paths(chat).folder.mkdir(parents=True)
+    queue = UploadQueue(no_bot, chat_documents, Metrics(), no_library, ChatActions())
     started = time.monotonic()
     await asyncio.gather(*(queue._encode(chat) for chat in (1, 2, 3)))  # has no other entry
-    assert [1, 2, 3, 1, 3, 1, 1, 1] == collections.served
+    assert [1, 2, 3, 1, 3, 1, 1, 1] == chat_documents.served
     assert time.monotonic() - started < 5
 
 
@@ -64,22 +64,22 @@ async def test_missing_vectors_are_computed_after_a_restart(
 ) -> None:
     """A process that starts computes the vectors that the one before it did not get to, and only these."""
     monkeypatch.setattr(upload_queue, "_ENCODING_TURN_SECONDS", 0.01)
-    collections = EncodedCollections(tmp_path, {1: 1, 2: 1})
+    chat_documents = EncodedCollections(tmp_path, {1: 1, 2: 1})
     for chat in (1, 2):
-        collections.paths(chat).folder.mkdir()
-    collections.paths(2).unencoded.touch()
+        chat_documents.paths(chat).folder.mkdir()
+    chat_documents.paths(2).unencoded.touch()
     no_bot: Any = None
     no_library: Any = None
     running = asyncio.create_task(
-        UploadQueue(no_bot, collections, Metrics(), no_library, ChatActions()).run()
+        UploadQueue(no_bot, chat_documents, Metrics(), no_library, ChatActions()).run()
     )
     deadline = time.monotonic() + 30
-    while collections.paths(2).unencoded.exists():
+    while chat_documents.paths(2).unencoded.exists():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
     running.cancel()
-    assert [2] == collections.served[:1]
-    assert 1 not in collections.served
+    assert [2] == chat_documents.served[:1]
+    assert 1 not in chat_documents.served
 
 
 class FakeBot:
@@ -141,15 +141,15 @@ def bot() -> FakeBot:
 
 
 @pytest.fixture
-def collections(tmp_path: Path) -> Collections:
-    return Collections(tmp_path / "chats", quote_chars=300, encoder=None)
+def chat_documents(tmp_path: Path) -> ChatDocuments:
+    return ChatDocuments(tmp_path / "chats", quote_chars=300, encoder=None)
 
 
 @pytest.fixture
-def queue(bot: Any, collections: Collections, tmp_path: Path) -> UploadQueue:
+def queue(bot: Any, chat_documents: ChatDocuments, tmp_path: Path) -> UploadQueue:
     (tmp_path / "library").mkdir()
     library = LocalLibrary.open(tmp_path / "library")
-    return UploadQueue(bot, collections, Metrics(), lambda: library, ChatActions())
+    return UploadQueue(bot, chat_documents, Metrics(), lambda: library, ChatActions())
 
 
 async def _until(condition: Callable[[], object]) -> None:
@@ -161,44 +161,44 @@ async def _until(condition: Callable[[], object]) -> None:
 
 @pytest.mark.slow
 async def test_a_caption_is_answered_with_vectors(
-    bot: FakeBot, collections: Collections, queue: UploadQueue
+    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue
 ) -> None:
     """The bot says that it has read a small document, and answers its caption, when the vectors are there."""
-    collections._encoder = SlowEncoder(3)
+    chat_documents._encoder = SlowEncoder(3)
     missing: list[int] = []
 
     def note() -> None:
-        library = collections._open[CHAT].library  # the one that answers
+        library = chat_documents._open[CHAT].library  # the one that answers
         missing.append(library.unencoded)
 
     bot.on_send = note
     upload = _upload(1, "lease.txt", question=QUESTION)
     queue.save(upload)
     queue.start(upload)
-    await _until(lambda: not collections.paths(CHAT).saved_uploads())
+    await _until(lambda: not chat_documents.paths(CHAT).saved_uploads())
     assert TEXTS.document_read("lease.txt") == bot.told[0]
     assert [0] == missing
 
 
 @pytest.mark.slow
 async def test_a_caption_is_not_answered_after_a_deletion(
-    bot: FakeBot, collections: Collections, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
+    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the documents of the chat are deleted before the caption is answered, nothing is sent any more."""
     monkeypatch.setattr(upload_queue, "_MAX_VECTOR_WAIT_SECONDS", 0)
-    collections._encoder = SlowEncoder(2)
+    chat_documents._encoder = SlowEncoder(2)
     upload = _upload(1, "lease.txt", question=QUESTION)
     queue.save(upload)
     queue.start(upload)
-    await _until(collections.paths(CHAT).question(1).exists)
-    assert await in_thread(lambda: collections.delete(CHAT))
+    await _until(chat_documents.paths(CHAT).question(1).exists)
+    assert await in_thread(lambda: chat_documents.delete(CHAT))
     await _until(lambda: not queue._tasks)
     assert [TEXTS.document_read("lease.txt")] == bot.told
-    assert not list(collections.root.iterdir())
+    assert not list(chat_documents.root.iterdir())
 
 
 async def test_captions_wait_for_all_documents(
-    bot: FakeBot, collections: Collections, queue: UploadQueue
+    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue
 ) -> None:
     """The caption of an album, which Telegram puts on its first document, is answered from the others too."""
     uploads = [
@@ -209,28 +209,32 @@ async def test_captions_wait_for_all_documents(
         queue.save(upload)
     for upload in uploads:
         queue.start(upload)
-    await _until(lambda: not collections.paths(CHAT).saved_uploads())
+    await _until(lambda: not chat_documents.paths(CHAT).saved_uploads())
     assert [TEXTS.document_read(name) for name in ("house.txt", "lease.txt")] == bot.told[:2]
     assert "three months" in bot.told[2]
 
 
-async def test_a_caption_after_a_kill(bot: FakeBot, collections: Collections, queue: UploadQueue) -> None:
+async def test_a_caption_after_a_kill(
+    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue
+) -> None:
     """A caption is answered by the next process if its document had been read already, and only once."""
     upload = _upload(1, "lease.txt", question=QUESTION)
     queue.save(upload)
     queue._is_stopping = True  # nothing runs in the background
     await queue._complete(upload)
-    assert [collections.paths(CHAT).question(1)] == collections.paths(CHAT).saved_uploads()
+    assert [chat_documents.paths(CHAT).question(1)] == chat_documents.paths(CHAT).saved_uploads()
     assert not queue.waiting(CHAT)
     bot.told.clear()
     running = asyncio.create_task(queue.run())
-    await _until(lambda: not collections.paths(CHAT).saved_uploads())
+    await _until(lambda: not chat_documents.paths(CHAT).saved_uploads())
     running.cancel()
     (answer,) = bot.told
     assert "three months" in answer
 
 
-async def test_what_a_caption_may_ask(bot: FakeBot, collections: Collections, queue: UploadQueue) -> None:
+async def test_what_a_caption_may_ask(
+    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue
+) -> None:
     """A caption may ask for an overview of its document, or only say thanks."""
     for number, (caption, reply) in enumerate(
         [("What is this about?", TEXTS.overview_opening), ("Thank you!", TEXTS.thanked)], 1
@@ -238,7 +242,7 @@ async def test_what_a_caption_may_ask(bot: FakeBot, collections: Collections, qu
         upload = _upload(number, f"lease-{number}.txt", question=caption)
         queue.save(upload)
         queue.start(upload)
-        await _until(lambda: not collections.paths(CHAT).saved_uploads())
+        await _until(lambda: not chat_documents.paths(CHAT).saved_uploads())
         assert reply in bot.told[-1]
 
 
@@ -250,7 +254,7 @@ def _hold(path: Path, ready: Event, end: Event) -> None:
 
 
 async def test_uploads_of_a_killed_process_are_taken_over(
-    bot: FakeBot, collections: Collections, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
+    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process takes over what another has left, once that has ended, and leaves alone what it works on."""
     monkeypatch.setattr(upload_queue, "_TAKEOVER_INTERVAL_SECONDS", 0.05)
@@ -260,7 +264,7 @@ async def test_uploads_of_a_killed_process_are_taken_over(
     running = asyncio.create_task(queue.run())
     await asyncio.sleep(0.1)
     queue.save(_upload(1, "lease.txt"))
-    process = context.Process(target=_hold, args=(collections.paths(CHAT).upload(1), ready, end))
+    process = context.Process(target=_hold, args=(chat_documents.paths(CHAT).upload(1), ready, end))
     process.start()
     await _until(ready.is_set)
     await asyncio.sleep(0.5)
@@ -273,7 +277,7 @@ async def test_uploads_of_a_killed_process_are_taken_over(
 
 
 async def test_deleting_stops_reading(
-    bot: FakeBot, collections: Collections, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
+    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever deletes a chat's documents does not wait for a reader: it is stopped, and leaves nothing."""
     monkeypatch.setattr(ingestion, "_MAX_BYTES_IN_PROCESS", -1)
@@ -281,13 +285,13 @@ async def test_deleting_stops_reading(
     upload = _upload(1, "lease.txt", question=QUESTION)
     queue.save(upload)
     queue.start(upload)
-    await _until((collections.paths(CHAT).documents / "lease.txt").exists)
+    await _until((chat_documents.paths(CHAT).documents / "lease.txt").exists)
     started = time.monotonic()
-    assert await in_thread(lambda: collections.delete(CHAT))
+    assert await in_thread(lambda: chat_documents.delete(CHAT))
     assert time.monotonic() - started < 30
     await _until(lambda: not queue._tasks)
     assert not bot.told
-    assert not list(collections.root.iterdir())
+    assert not list(chat_documents.root.iterdir())
 
 
 def _hang(jobs: ingestion._Jobs, _: object) -> Any:
@@ -295,7 +299,7 @@ def _hang(jobs: ingestion._Jobs, _: object) -> Any:
 
 
 async def test_a_caption_that_is_no_question(
-    bot: FakeBot, collections: Collections, queue: UploadQueue
+    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue
 ) -> None:
     """A caption that only describes its document gets no reply, unless there is a sure one."""
     captions = [("Here you go", 0), ("Scanned on Tuesday", 0), ("notice period of the lease", 1)]
@@ -304,17 +308,17 @@ async def test_a_caption_that_is_no_question(
         upload = _upload(number, f"lease-{number}.txt", LEASE * number, caption)
         queue.save(upload)
         queue.start(upload)
-        await _until(lambda: not collections.paths(CHAT).saved_uploads())
+        await _until(lambda: not chat_documents.paths(CHAT).saved_uploads())
         assert 1 + replies == len(bot.told), bot.told
 
 
-async def test_a_refused_document(bot: FakeBot, collections: Collections, queue: UploadQueue) -> None:
+async def test_a_refused_document(bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue) -> None:
     """The caption of a document that cannot be read is answered from the others, if there are any."""
     for number, (name, text) in enumerate([("empty.txt", " \n"), ("lease.txt", LEASE), ("none.txt", "")], 1):
         upload = _upload(number, name, text, QUESTION)
         queue.save(upload)
         queue.start(upload)
-        await _until(lambda: not collections.paths(CHAT).saved_uploads())
+        await _until(lambda: not chat_documents.paths(CHAT).saved_uploads())
     assert [
         TEXTS.document_not_added("empty.txt", TEXTS.document_is_empty),
         TEXTS.no_own_documents,
@@ -324,27 +328,27 @@ async def test_a_refused_document(bot: FakeBot, collections: Collections, queue:
 
 
 async def test_uploads_of_a_group_that_has_moved(
-    bot: FakeBot, collections: Collections, queue: UploadQueue
+    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue
 ) -> None:
     """An upload that was not read before its group became a supergroup is read there."""
     group, supergroup = -5, -1_000_000_000_005
     queue.save(replace(_upload(1, "lease.txt"), chat=group))
-    assert collections.migrate(group, supergroup)
+    assert chat_documents.migrate(group, supergroup)
     queue.resume(supergroup)
     await _until(lambda: bot.told)
-    await _until(lambda: not collections.paths(supergroup).saved_uploads())
+    await _until(lambda: not chat_documents.paths(supergroup).saved_uploads())
     assert [TEXTS.document_read("lease.txt")] == bot.told
-    assert ["lease.txt"] == [name for name, _, _ in collections.documents(supergroup)]
-    assert [supergroup] == collections.chats()
+    assert ["lease.txt"] == [name for name, _, _ in chat_documents.documents(supergroup)]
+    assert [supergroup] == chat_documents.chats()
 
 
-async def _send(queue: UploadQueue, collections: Collections, upload: Upload) -> None:
+async def _send(queue: UploadQueue, chat_documents: ChatDocuments, upload: Upload) -> None:
     queue.save(upload)
     queue.start(upload)
-    await _until(lambda: not collections.paths(CHAT).saved_uploads())
+    await _until(lambda: not chat_documents.paths(CHAT).saved_uploads())
 
 
-async def test_an_archive(bot: FakeBot, collections: Collections, queue: UploadQueue) -> None:
+async def test_an_archive(bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue) -> None:
     """Each file in an archive is a document of the chat, and those left out are told with the reason."""
     files = {
         "lease.txt": LEASE,
@@ -353,7 +357,7 @@ async def test_an_archive(bot: FakeBot, collections: Collections, queue: UploadQ
         "no.txt": "",
     }
     bot.contents["Z"] = samples.make_zip(files)
-    await _send(queue, collections, _upload(1, "flat.zip", "Z", QUESTION))
+    await _send(queue, chat_documents, _upload(1, "flat.zip", "Z", QUESTION))
     first, answer = bot.told
     assert first == "\n".join(
         (
@@ -366,33 +370,33 @@ async def test_an_archive(bot: FakeBot, collections: Collections, queue: UploadQ
     )
     assert "three months" in answer
     assert "flat.zip/lease.txt" in answer
-    library = await collections.library(CHAT)
+    library = await chat_documents.library(CHAT)
     assert library is not None
     assert ["@7/flat.zip/lease.txt", "@7/flat.zip/notes/roof.txt"] == [one.name for one in library.sources]
-    await in_thread(lambda: collections.remove(CHAT, "flat.zip"))
-    assert not collections.paths(CHAT).folder.exists()
+    await in_thread(lambda: chat_documents.remove(CHAT, "flat.zip"))
+    assert not chat_documents.paths(CHAT).folder.exists()
 
 
-async def test_a_mail(bot: FakeBot, collections: Collections, queue: UploadQueue) -> None:
+async def test_a_mail(bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue) -> None:
     """The attachments of a mail are documents of the chat beside the mail."""
     bot.contents["M"] = mail_samples.mail_with({"lease.txt": LEASE.encode()})
-    await _send(queue, collections, _upload(1, "re.eml", "M", QUESTION))
+    await _send(queue, chat_documents, _upload(1, "re.eml", "M", QUESTION))
     assert TEXTS.document_read_files("re.eml", 2) == bot.told[0]
     assert "re.eml/lease.txt" in bot.told[1]
 
 
 async def test_an_archive_with_too_many_documents(
-    bot: Any, collections: Collections, queue: UploadQueue
+    bot: Any, chat_documents: ChatDocuments, queue: UploadQueue
 ) -> None:
     """The documents in an archive count as those of the chat; with too many, none of them is added."""
     queue._most_documents = 3
-    await _send(queue, collections, _upload(1, "lease.txt"))
+    await _send(queue, chat_documents, _upload(1, "lease.txt"))
     bot.contents["Z"] = samples.make_zip({f"{number}.txt": f"Fact {number}." for number in range(3)})
-    await _send(queue, collections, _upload(2, "facts.zip", "Z"))
+    await _send(queue, chat_documents, _upload(2, "facts.zip", "Z"))
     assert TEXTS.document_not_added("facts.zip", TEXTS.too_many_documents(3)) == bot.told[-1]
-    assert ["lease.txt"] == [name for name, _, _ in collections.documents(CHAT)]
+    assert ["lease.txt"] == [name for name, _, _ in chat_documents.documents(CHAT)]
     bot.contents["Y"] = samples.make_zip({f"{number}.txt": f"Fact {number}." for number in range(2)})
-    await _send(queue, collections, _upload(3, "facts.zip", "Y"))
+    await _send(queue, chat_documents, _upload(3, "facts.zip", "Y"))
     assert TEXTS.document_read_files("facts.zip", 2) == bot.told[-1]
 
 
@@ -406,16 +410,16 @@ async def test_an_archive_with_too_many_documents(
     ],
 )
 async def test_archives_without_a_document(
-    bot: FakeBot, collections: Collections, queue: UploadQueue, data: bytes, reason: str
+    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue, data: bytes, reason: str
 ) -> None:
     """An archive that cannot be opened, or has nothing that can be read, is refused with what to do."""
     bot.contents["Z"] = data
-    await _send(queue, collections, _upload(1, "all.zip", "Z"))
+    await _send(queue, chat_documents, _upload(1, "all.zip", "Z"))
     assert [TEXTS.document_not_added("all.zip", reason)] == bot.told
-    await _until(lambda: not collections.paths(CHAT).folder.exists())
+    await _until(lambda: not chat_documents.paths(CHAT).folder.exists())
 
 
-async def test_a_wrong_suffix(bot: FakeBot, collections: Collections, queue: UploadQueue) -> None:
+async def test_a_wrong_suffix(bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue) -> None:
     """A file with a wrong suffix is refused with what it is, and what to do about that in a chat."""
-    await _send(queue, collections, _upload(1, "page.pdf", "<!DOCTYPE html><p>Hello</p>"))
+    await _send(queue, chat_documents, _upload(1, "page.pdf", "<!DOCTYPE html><p>Hello</p>"))
     assert [TEXTS.document_not_added("page.pdf", TEXTS.document_is_misnamed(".html"))] == bot.told

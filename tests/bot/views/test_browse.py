@@ -12,8 +12,8 @@ from bot.i18n.messages import texts_for
 from bot.views import browse
 from bot.views.message import (
     Action,
+    BrowseAction,
     BrowsePress,
-    BrowseView,
     ButtonPress,
     Recipient,
     Reply,
@@ -89,7 +89,7 @@ def test_the_list_of_documents_is_within_limits(
     opening = [
         press
         for press in _presses(reply).values()
-        if isinstance(press, BrowsePress) and press.view is BrowseView.HEADINGS
+        if isinstance(press, BrowsePress) and press.action is BrowseAction.HEADINGS
     ]
     assert shown == len(opening)
 
@@ -218,7 +218,7 @@ def test_only_admins_can_remove() -> None:
     """Only admins see the button that removes a document."""
     assert TEXTS.remove_document not in _presses(browse.render_headings(DOCUMENT, [], 0, RECIPIENT))
     assert (
-        BrowsePress(BrowseView.REMOVE, "document")
+        BrowsePress(BrowseAction.REMOVE, "document")
         == _presses(browse.render_headings(DOCUMENT, [], 0, ADMIN))[TEXTS.remove_document]
     )
 

@@ -8,8 +8,8 @@ from bot.views.message import (
     MAX_EARLIER_BYTES,
     SHORT_PASSAGE_ID_CHARS,
     Action,
+    BrowseAction,
     BrowsePress,
-    BrowseView,
     ButtonPress,
     Origin,
     decode_browse,
@@ -71,8 +71,8 @@ def test_words_that_fit(words: list[str], expected: str) -> None:
 DOCUMENTS = st.text(IDS, min_size=8, max_size=8)
 NUMBERS = st.integers(0, 99_999_999)
 BROWSE_PRESSES = st.builds(
-    BrowsePress, st.sampled_from(list(BrowseView)[1:]), DOCUMENTS, NUMBERS
-) | st.builds(BrowsePress, st.just(BrowseView.SOURCES), st.just(""), NUMBERS)
+    BrowsePress, st.sampled_from(list(BrowseAction)[1:]), DOCUMENTS, NUMBERS
+) | st.builds(BrowsePress, st.just(BrowseAction.SOURCES), st.just(""), NUMBERS)
 
 
 @given(BROWSE_PRESSES)
@@ -88,7 +88,7 @@ def test_forged_browse_data(data: object) -> None:
     """Any other data is rejected or means exactly what it says."""
     press = decode_browse(data)
     view, document, number = str(data)[1:2], *str(data)[2:].partition(".")[::2]
-    assert press is None or (view, document, int(number)) == (press.view, press.document, press.number)
+    assert press is None or (view, document, int(number)) == (press.action, press.document, press.number)
 
 
 @given(BROWSE_PRESSES, st.text(min_size=1, max_size=3), st.booleans())

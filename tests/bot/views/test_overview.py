@@ -7,7 +7,7 @@ from telegram import MessageEntity
 
 from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import browse
-from bot.views.message import BrowsePress, BrowseView, Recipient, Reply, decode_browse
+from bot.views.message import BrowseAction, BrowsePress, Recipient, Reply, decode_browse
 from bot.views.overview import render_overview
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
@@ -72,7 +72,7 @@ def test_headings_of_a_long_document(overview: Overview) -> None:
     below = reply.text.partition(TEXTS.overview_headings)[2]
     assert [f"• Goat {number}" for number in range(1, 13)] + ["…"] == below.strip().split("\n")
     assert "Goat 12" in texts_of(reply, "text_link")
-    assert BrowsePress(BrowseView.HEADINGS, "document") in _presses(reply)
+    assert BrowsePress(BrowseAction.HEADINGS, "document") in _presses(reply)
 
 
 def test_an_overview_in_a_group_is_collapsed(overview: Overview) -> None:
@@ -103,5 +103,5 @@ def test_choosing_a_document(*, is_unknown: bool) -> None:
     reply = browse.render_overview_choice(sources, 0, RECIPIENT, is_unknown=is_unknown)
     check_limits(reply)
     assert reply.text.startswith(TEXTS.unknown_document if is_unknown else TEXTS.choose_document)
-    wanted = [BrowsePress(BrowseView.OVERVIEW, f"source{n:02}") for n in range(8)]
-    assert [*wanted, BrowsePress(BrowseView.OVERVIEW, number=1)] == _presses(reply)
+    wanted = [BrowsePress(BrowseAction.OVERVIEW, f"source{n:02}") for n in range(8)]
+    assert [*wanted, BrowsePress(BrowseAction.OVERVIEW, number=1)] == _presses(reply)

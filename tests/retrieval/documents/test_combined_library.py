@@ -16,10 +16,10 @@ from retrieval.model import (
     Locator,
     Passage,
     Span,
+    chat_folder,
     document_id,
-    is_own,
+    is_chat_document,
     logged_name,
-    own_folder,
     passage_id,
     shown_name,
 )
@@ -92,7 +92,7 @@ def test_suggestions_and_small_talk() -> None:
 def folders(tmp_path: Path) -> Callable[[int, str], LocalLibrary]:
     def make(chat: int, text: str) -> LocalLibrary:
         folder = tmp_path / str(chat)
-        target = folder / own_folder(chat) if chat else folder
+        target = folder / chat_folder(chat) if chat else folder
         target.mkdir(parents=True)
         (target / "lease.txt").write_text(text)
         return LocalLibrary.open(folder)
@@ -141,10 +141,10 @@ async def test_both_are_asked(folders: Callable[[int, str], LocalLibrary]) -> No
 @given(st.integers(-(10**15), 10**15), st.text(min_size=1, max_size=20).filter(lambda name: "/" not in name))
 def test_names_of_chat_documents(chat: int, name: str) -> None:
     """The name of a chat's document is shown without the chat, and never logged."""
-    full = f"{own_folder(chat)}/{name}"
-    assert is_own(full)
+    full = f"{chat_folder(chat)}/{name}"
+    assert is_chat_document(full)
     assert name == shown_name(full)
-    assert not is_own(name)
+    assert not is_chat_document(name)
     assert name == shown_name(name) == logged_name(name)
     assert document_id(full) != document_id(name)
     if len(name.rpartition(".")[0]) > 3:

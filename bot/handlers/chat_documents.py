@@ -9,7 +9,7 @@ from telegram import CallbackQuery, Chat, ChatMember, Message, Update, User
 
 from bot.concurrency import in_thread
 from bot.documents.caption_answers import Caption
-from bot.documents.chat_collections import Collections, Scope
+from bot.documents.chat_documents import ChatDocuments, Scope
 from bot.documents.document_manager import is_plain_name
 from bot.documents.upload_queue import RefusedUploadError, Upload, UploadQueue, refusal_of
 from bot.handlers.access import is_group_admin
@@ -27,33 +27,33 @@ from bot.telegram.messaging import (
     require_query,
     send_reply,
 )
-from bot.views import own_documents
+from bot.views import chat_documents as views
 from bot.views.browse import SOURCES_PER_PAGE
+from bot.views.chat_documents import ListedDocument, document_not_added
 from bot.views.message import (
-    OwnPress,
-    OwnView,
+    ManageAction,
+    ManagePress,
     Recipient,
     Reply,
     about_file,
     build_reply,
-    decode_own,
+    decode_manage,
     one_line,
     text_reply,
 )
-from bot.views.own_documents import OwnDocument, document_not_added
 from bot.views.refusals import SHOWN_FORMATS, SHOWN_PICTURES
 from retrieval.loaders.containers import is_archive_name
 from retrieval.loaders.formats import is_document_name, is_picture_name
-from retrieval.model import Source, document_id, own_name
+from retrieval.model import Source, chat_document_name, document_id
 
 _log = logging.getLogger(__name__)
 
 _MAX_PERSON_UNITS = 60
 _BYTES_PER_MEGABYTE = 1024 * 1024
-_SCOPES: dict[OwnView, Scope] = {
-    OwnView.ASK_BOTH: "both",
-    OwnView.ASK_OWN: "own",
-    OwnView.ASK_LIBRARY: "library",
+_SCOPES: dict[ManageAction, Scope] = {
+    ManageAction.ASK_BOTH: "both",
+    ManageAction.ASK_OWN: "own",
+    ManageAction.ASK_LIBRARY: "library",
 }
 
 
@@ -65,11 +65,11 @@ class UploadLimits:
     bytes: int
 
 
-class OwnDocuments:
-    """The handlers, with the collections, the queue of uploads and its limits."""
+class ChatDocumentHandlers:
+    """The handlers, with the documents of chats, the queue of uploads and its limits."""
 
-    def __init__(self, collections: Collections, uploads: UploadQueue, limits: UploadLimits) -> None:
-        self.collections = collections
+    def __init__(self, chat_documents: ChatDocuments, uploads: UploadQueue, limits: UploadLimits) -> None:
+        self.chat_documents = chat_documents
         self._uploads = uploads
         self._limits = limits
 
@@ -101,10 +101,10 @@ class OwnDocuments:
             return
         is_admin = message.from_user is not None and message.from_user.id in context.state.admins
         if is_admin and message.chat.type == Chat.PRIVATE and context.state.document_manager is not None:
-            await send_reply(update, own_documents.render_destination(name, texts))
+            await send_reply(update, views.render_destination(name, texts))
             return
         if self._has(message.chat.id, name):
-            await send_reply(update, own_documents.render_replacement(name, texts))
+            await send_reply(update, views.render_replacement(name, texts))
             return
         sent = await send_reply(update, build_reply(about_file(texts.reading_document, name, texts)))
         await self._accept(message, sent, context, texts)
@@ -159,7 +159,7 @@ class OwnDocuments:
             return RefusedUploadError("name not allowed", texts.file_name_not_allowed)
         if size > MAX_FILE_MEGABYTES * _BYTES_PER_MEGABYTE:
             return RefusedUploadError("too large", texts.file_too_large(MAX_FILE_MEGABYTES))
-        held, waiting = self.collections.size(chat), self._uploads.saved(chat)
+        held, waiting = self.chat_documents.size(chat), self._uploads.saved(chat)
         replaced = self._size_of(chat, name)
         if held.files + len(waiting) - (replaced is not None) >= self._limits.files:
             return RefusedUploadError("quota", texts.too_many_documents(self._limits.files))
@@ -175,7 +175,7 @@ class OwnDocuments:
     def _size_of(self, chat: int, name: str) -> int | None:
         """Return the size of a chat's document in bytes, or None without it."""
         try:
-            return (self.collections.paths(chat).documents / name).stat().st_size
+            return (self.chat_documents.paths(chat).documents / name).stat().st_size
         except (OSError, ValueError):
             return None
 
@@ -195,66 +195,71 @@ class OwnDocuments:
         await send_reply(update, self._render_forgetting(message.chat.id, texts))
 
     def _render_forgetting(self, chat: int, texts: Texts) -> Reply:
-        count = self.collections.size(chat).files + self._uploads.waiting(chat)
-        if not count and not self.collections.paths(chat).folder.exists():
+        count = self.chat_documents.size(chat).files + self._uploads.waiting(chat)
+        if not count and not self.chat_documents.paths(chat).folder.exists():
             return text_reply(texts.nothing_to_forget)
-        return own_documents.render_forgetting(count, texts)
+        return views.render_forgetting(count, texts)
 
     async def handle_button(self, update: Update, context: BotContext) -> None:
         """Do what a button below the documents of a chat says, and answer the query in any case."""
         query = require_query(update)
-        press = decode_own(query.data)
+        press = decode_manage(query.data)
         with context.show_action(update):
             notice = await self._press(query, press, context, context.recipient(update))
         await answer_query(query, notice)
 
     async def _press(
-        self, query: CallbackQuery, press: OwnPress | None, context: BotContext, recipient: Recipient
+        self, query: CallbackQuery, press: ManagePress | None, context: BotContext, recipient: Recipient
     ) -> str | None:
         """Return the text to answer the query with, if any."""
         message, texts = query.message, recipient.texts
         if press is None or not isinstance(message, Message):
             return texts.button_expired
         can_change = await self._may_change(message.chat, None, query.from_user, context)
-        if not can_change and press.view is not OwnView.LIST:
+        if not can_change and press.action is not ManageAction.LIST:
             return texts.group_admins_only
-        if press.view in {OwnView.REPLACE, OwnView.KEEP, OwnView.ADD_HERE, OwnView.ADD_TO_LIBRARY}:
+        if press.action in {
+            ManageAction.REPLACE,
+            ManageAction.KEEP,
+            ManageAction.ADD_HERE,
+            ManageAction.ADD_TO_LIBRARY,
+        }:
             return await self._decide_upload(query, message, press, context, recipient)
         try:
             reply = await self._change(message.chat.id, press, context, recipient, can_change=can_change)
         except OSError as error:
-            _log.error("COLLECTIONS_DIR=%s: not writable (%s)", self.collections.root, error.strerror)
+            _log.error("COLLECTIONS_DIR=%s: not writable (%s)", self.chat_documents.root, error.strerror)
             return texts.internal_error
         return await edit_reply(query, reply, texts)
 
     async def _change(
-        self, chat: int, press: OwnPress, context: BotContext, recipient: Recipient, *, can_change: bool
+        self, chat: int, press: ManagePress, context: BotContext, recipient: Recipient, *, can_change: bool
     ) -> Reply:
         """Do what a button says, and return the view after it. Raises OSError."""
-        texts, collections = recipient.texts, self.collections
-        if press.view is OwnView.FORGET:
+        texts, chat_documents = recipient.texts, self.chat_documents
+        if press.action is ManageAction.FORGET:
             return self._render_forgetting(chat, texts)
-        if press.view is OwnView.FORGET_CONFIRMED:
+        if press.action is ManageAction.FORGET_CONFIRMED:
             uploads = await in_thread(lambda: self._uploads.saved(chat))
-            had_any = await in_thread(lambda: collections.delete(chat))
+            had_any = await in_thread(lambda: chat_documents.delete(chat))
             await self._uploads.tell_deleted(uploads)
             return text_reply(texts.forgotten if had_any else texts.nothing_to_forget)
         documents = await self._list(chat)
         document = next((one for one in documents if one.id == press.document), None)
-        if press.view is OwnView.REMOVE and document is not None:
-            return own_documents.render_removal(document, texts)
-        if press.view is OwnView.REMOVE_CONFIRMED and document is not None:
+        if press.action is ManageAction.REMOVE and document is not None:
+            return views.render_removal(document, texts)
+        if press.action is ManageAction.REMOVE_CONFIRMED and document is not None:
             name = document.name
-            await in_thread(lambda: collections.remove(chat, name))
-        elif (scope := _SCOPES.get(press.view)) and collections.exists(chat):
-            await in_thread(lambda: collections.set_scope(chat, scope))
+            await in_thread(lambda: chat_documents.remove(chat, name))
+        elif (scope := _SCOPES.get(press.action)) and chat_documents.exists(chat):
+            await in_thread(lambda: chat_documents.set_scope(chat, scope))
         return await self._render_list(chat, press.number, context, recipient, can_change=can_change)
 
     async def _decide_upload(
         self,
         query: CallbackQuery,
         message: Message,
-        press: OwnPress,
+        press: ManagePress,
         context: BotContext,
         recipient: Recipient,
     ) -> str | None:
@@ -264,13 +269,13 @@ class OwnDocuments:
         if sent is None or document is None:
             return texts.file_not_delivered
         name = document.name
-        if press.view is OwnView.KEEP:
+        if press.action is ManageAction.KEEP:
             kept = build_reply(about_file(texts.document_kept, name, texts))
             notice = await edit_reply(query, kept, texts)
             if notice is None:
                 await self._answer_caption(sent, texts)
             return notice
-        if press.view is OwnView.ADD_TO_LIBRARY:
+        if press.action is ManageAction.ADD_TO_LIBRARY:
             notice = await _add_to_library(query, message, sent, context, texts)
             if notice is None:
                 await self._answer_caption(sent, texts)
@@ -282,10 +287,10 @@ class OwnDocuments:
             if notice is None:
                 await self._answer_caption(sent, texts)
             return notice
-        is_question = press.view is OwnView.ADD_HERE and self._has(message.chat.id, name)
+        is_question = press.action is ManageAction.ADD_HERE and self._has(message.chat.id, name)
         reply = build_reply(about_file(texts.reading_document, name, texts))
         if is_question:
-            reply = own_documents.render_replacement(name, texts)
+            reply = views.render_replacement(name, texts)
         notice = await edit_reply(query, reply, texts)
         if notice is None and not is_question:
             await self._accept(sent, message, context, texts)
@@ -294,33 +299,33 @@ class OwnDocuments:
     async def _render_list(
         self, chat: int, page: int, context: BotContext, recipient: Recipient, *, can_change: bool
     ) -> Reply:
-        return own_documents.render_own_documents(
+        return views.render_list(
             await self._list(chat, context.library.sources),
-            self.collections.record(chat).scope,
+            self.chat_documents.record(chat).scope,
             page,
             recipient,
             can_change=can_change,
             has_library=bool(context.state.library.sources),
         )
 
-    async def _list(self, chat: int, sources: Sequence[Source] = ()) -> list[OwnDocument]:
+    async def _list(self, chat: int, sources: Sequence[Source] = ()) -> list[ListedDocument]:
         """Return the documents of a chat by name, then those that are still being read.
 
         Those in an archive are found in the list of `sources`.
         """
-        record = self.collections.record(chat)
-        names = await in_thread(lambda: self.collections.documents(chat))
+        record = self.chat_documents.record(chat)
+        names = await in_thread(lambda: self.chat_documents.documents(chat))
         documents = []
         for name, size, modified in names:
             added = record.added.get(name)
-            identity = document_id(own_name(chat, name))
+            identity = document_id(chat_document_name(chat, name))
             person = added.person if added else ""
             day = added.at if added else modified
-            page = _first_page(sources, own_name(chat, name)) if is_archive_name(name) else None
-            documents.append(OwnDocument(identity, name, size, day, person, page))
+            page = _first_page(sources, chat_document_name(chat, name)) if is_archive_name(name) else None
+            documents.append(ListedDocument(identity, name, size, day, person, page))
         held = {document.name for document in documents}
         reading = [
-            OwnDocument("", upload.name, 0, time.time(), upload.person)
+            ListedDocument("", upload.name, 0, time.time(), upload.person)
             for upload in await in_thread(lambda: self._uploads.saved(chat))
             if upload.name not in held
         ]
@@ -345,7 +350,7 @@ class OwnDocuments:
             return
         has_left = change.new_chat_member.status in {ChatMember.LEFT, ChatMember.BANNED}
         chat = change.chat.id
-        await in_thread(lambda: self.collections.set_left(chat, has_left=has_left))
+        await in_thread(lambda: self.chat_documents.set_left(chat, has_left=has_left))
 
     async def migrate(self, update: Update, _: BotContext) -> None:
         """Move the documents of a group that has become a supergroup."""
@@ -354,7 +359,7 @@ class OwnDocuments:
         if old is None and new is None:
             return
         source, target = (old, message.chat.id) if old is not None else (message.chat.id, new)
-        if await in_thread(lambda: self.collections.migrate(source or 0, target or 0)):
+        if await in_thread(lambda: self.chat_documents.migrate(source or 0, target or 0)):
             self._uploads.resume(target or 0)
 
 

@@ -11,8 +11,8 @@ import pytest
 from bot.i18n.messages import texts_for
 from sandbox.control_client import ChatClient, Sandbox
 from tests.e2e.balancer import balance
+from tests.e2e.chat_documents import FACT, add_document, ask, large_document, read_message
 from tests.e2e.conftest import TIMEOUT_SECONDS, Process, bot_settings, free_port
-from tests.e2e.own_documents import FACT, add_document, ask, large_document, read_message
 
 pytestmark = pytest.mark.e2e
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.memory import resident_bytes
 from benchmarks.table import Table
-from bot.documents.chat_collections import CollectionRecord, Collections
+from bot.documents.chat_documents import ChatDocuments, ChatRecord
 from retrieval.documents.local_library import LocalLibrary
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _QUESTION_WORDS = 5
 _MAX_COLD_SECONDS = 0.3
 
 
-def collections(chats: int = CHATS) -> Table:
+def chat_documents(chats: int = CHATS) -> Table:
     """Measure answers to 100 chats among many, each asked once when closed and once when open."""
     source = Path(__file__).parents[1] / "tests" / "eval" / "documents"
     words = [word for file in sorted(source.rglob("*.txt")) for word in file.read_text("utf-8").split()]
@@ -37,7 +37,7 @@ def collections(chats: int = CHATS) -> Table:
         library_folder.mkdir()
         (library_folder / "shared.txt").write_text(_text(rng, words), "utf-8")
         shared = LocalLibrary.open(library_folder)
-        store = Collections(Path(root, "chats"), quote_chars=300, encoder=None)
+        store = ChatDocuments(Path(root, "chats"), quote_chars=300, encoder=None)
         for chat in range(1, chats + 1):
             _write_collection(store, chat, rng, words)
         before = resident_bytes(os.getpid())
@@ -52,17 +52,17 @@ def collections(chats: int = CHATS) -> Table:
             (f"first answer (goal: under {_MAX_COLD_SECONDS * 1000:.0f})", *_milliseconds(cold)),
             ("second answer", *_milliseconds(warm)),
         ],
-        (f"Memory for {len(asked)} open collections: {grown / 2**20:.1f} MB",),
+        (f"Memory for {len(asked)} open chats: {grown / 2**20:.1f} MB",),
     )
 
 
-def _write_collection(store: Collections, chat: int, rng: random.Random, words: list[str]) -> None:
+def _write_collection(store: ChatDocuments, chat: int, rng: random.Random, words: list[str]) -> None:
     with store.locked(chat) as paths:
         paths.documents.mkdir(parents=True)
         for number in range(_DOCUMENTS_PER_CHAT):
             (paths.documents / f"{number}.txt").write_text(_text(rng, words), "utf-8")
         store.read(chat)
-        store.write_record(chat, CollectionRecord())
+        store.write_record(chat, ChatRecord())
 
 
 def _text(rng: random.Random, words: list[str]) -> str:
@@ -71,7 +71,7 @@ def _text(rng: random.Random, words: list[str]) -> str:
 
 
 async def _ask(
-    store: Collections, shared: SingleLibrary, questions: list[tuple[int, str]]
+    store: ChatDocuments, shared: SingleLibrary, questions: list[tuple[int, str]]
 ) -> tuple[list[float], list[float]]:
     """Return the seconds of the first and of the second answer to each chat."""
     cold: list[float] = []

@@ -11,17 +11,17 @@ from telegram import InlineKeyboardButton
 from bot.i18n.messages import Texts
 from bot.views.answers import browse_button
 from bot.views.message import (
+    BrowseAction,
     BrowsePress,
-    BrowseView,
     FormattedText,
-    OwnPress,
-    OwnView,
+    ManageAction,
+    ManagePress,
     Recipient,
     Reply,
     Row,
     about_file,
     build_reply,
-    encode_own,
+    encode_manage,
     file_name,
     isolate_direction,
     one_line,
@@ -32,11 +32,11 @@ from bot.views.message import (
 _DOCUMENTS_PER_PAGE = 8
 _MAX_PERSON_UNITS = 60
 _MAX_BUTTON_UNITS = 40
-_SCOPES = {"both": OwnView.ASK_BOTH, "own": OwnView.ASK_OWN, "library": OwnView.ASK_LIBRARY}
+_SCOPES = {"both": ManageAction.ASK_BOTH, "own": ManageAction.ASK_OWN, "library": ManageAction.ASK_LIBRARY}
 
 
 @dataclass(frozen=True, slots=True)
-class OwnDocument:
+class ListedDocument:
     """A document of a chat as listed: `id` is empty while it is still being read. `added` is POSIX time.
 
     `page` is that of the list of documents which has the first one of an archive, None for other files.
@@ -50,8 +50,8 @@ class OwnDocument:
     page: int | None = None
 
 
-def render_own_documents(  # noqa: PLR0913  # what the list shows
-    documents: Sequence[OwnDocument],
+def render_list(  # noqa: PLR0913  # what the list shows
+    documents: Sequence[ListedDocument],
     scope: Literal["both", "own", "library"],
     page: int,
     recipient: Recipient,
@@ -73,18 +73,20 @@ def render_own_documents(  # noqa: PLR0913  # what the list shows
         if document.id:
             rows.append(_document_buttons(number, document, texts, can_change=can_change))
     targets = [("‹", page - 1)] * (page > 0) + [("›", page + 1)] * (page < pages - 1)
-    rows.append([own_button(sign, OwnPress(OwnView.LIST, number=target)) for sign, target in targets])
+    rows.append(
+        [manage_button(sign, ManagePress(ManageAction.LIST, number=target)) for sign, target in targets]
+    )
     if can_change and has_library:
         body += f"\n\n{texts.scope_question}"
         rows += _scope_buttons(scope, texts)
     elif note := scope_note(scope, texts):
         body += f"\n\n{note}"
     if can_change:
-        rows.append([own_button(texts.forget_all, OwnPress(OwnView.FORGET))])
+        rows.append([manage_button(texts.forget_all, ManagePress(ManageAction.FORGET))])
     return build_reply(body, rows)
 
 
-def _describe(document: OwnDocument, recipient: Recipient) -> FormattedText:
+def _describe(document: ListedDocument, recipient: Recipient) -> FormattedText:
     texts = recipient.texts
     name = file_name(document.name, texts)
     if not document.id:
@@ -98,15 +100,15 @@ def _describe(document: OwnDocument, recipient: Recipient) -> FormattedText:
 
 
 def _document_buttons(
-    number: int, document: OwnDocument, texts: Texts, *, can_change: bool
+    number: int, document: ListedDocument, texts: Texts, *, can_change: bool
 ) -> list[InlineKeyboardButton]:
     title = f"{number}. {one_line(document.name, _MAX_BUTTON_UNITS)}"
-    press = BrowsePress(BrowseView.HEADINGS, document.id)
+    press = BrowsePress(BrowseAction.HEADINGS, document.id)
     if document.page is not None:
-        press = BrowsePress(BrowseView.SOURCES, number=document.page)
+        press = BrowsePress(BrowseAction.SOURCES, number=document.page)
     buttons = [browse_button(title, press)]
     if can_change:
-        buttons.append(own_button(texts.remove_document, OwnPress(OwnView.REMOVE, document.id)))
+        buttons.append(manage_button(texts.remove_document, ManagePress(ManageAction.REMOVE, document.id)))
     return buttons
 
 
@@ -114,7 +116,7 @@ def _scope_buttons(scope: str, texts: Texts) -> list[Row]:
     """Return a button for each choice of what is asked; the current one has a mark."""
     labels = {"both": texts.scope_both, "own": texts.scope_own, "library": texts.scope_library}
     return [
-        [own_button(("✓ " if name == scope else "") + label, OwnPress(_SCOPES[name]))]
+        [manage_button(("✓ " if name == scope else "") + label, ManagePress(_SCOPES[name]))]
         for name, label in labels.items()
     ]
 
@@ -124,11 +126,11 @@ def scope_note(scope: str, texts: Texts) -> str:
     return {"own": texts.searched_own, "library": texts.searched_library}.get(scope, "")
 
 
-def render_removal(document: OwnDocument, texts: Texts) -> Reply:
+def render_removal(document: ListedDocument, texts: Texts) -> Reply:
     """Ask for confirmation before a document is deleted."""
     rows = [
-        [own_button(texts.removal_confirmed, OwnPress(OwnView.REMOVE_CONFIRMED, document.id))],
-        [own_button(texts.removal_cancelled, OwnPress(OwnView.LIST))],
+        [manage_button(texts.removal_confirmed, ManagePress(ManageAction.REMOVE_CONFIRMED, document.id))],
+        [manage_button(texts.removal_cancelled, ManagePress(ManageAction.LIST))],
     ]
     return build_reply(about_file(texts.confirm_removal, document.name, texts), rows)
 
@@ -136,8 +138,8 @@ def render_removal(document: OwnDocument, texts: Texts) -> Reply:
 def render_forgetting(count: int, texts: Texts) -> Reply:
     """Ask for confirmation before all documents of a chat are deleted."""
     rows = [
-        [own_button(texts.forgetting_confirmed, OwnPress(OwnView.FORGET_CONFIRMED))],
-        [own_button(texts.forgetting_cancelled, OwnPress(OwnView.LIST))],
+        [manage_button(texts.forgetting_confirmed, ManagePress(ManageAction.FORGET_CONFIRMED))],
+        [manage_button(texts.forgetting_cancelled, ManagePress(ManageAction.LIST))],
     ]
     return build_reply(plain(texts.confirm_forgetting(count)), rows)
 
@@ -145,8 +147,8 @@ def render_forgetting(count: int, texts: Texts) -> Reply:
 def render_replacement(name: str, texts: Texts) -> Reply:
     """Ask whether a document replaces the one of the same name."""
     rows = [
-        [own_button(texts.replacement_confirmed, OwnPress(OwnView.REPLACE))],
-        [own_button(texts.replacement_cancelled, OwnPress(OwnView.KEEP))],
+        [manage_button(texts.replacement_confirmed, ManagePress(ManageAction.REPLACE))],
+        [manage_button(texts.replacement_cancelled, ManagePress(ManageAction.KEEP))],
     ]
     return build_reply(about_file(texts.confirm_replacement, name, texts), rows)
 
@@ -154,8 +156,8 @@ def render_replacement(name: str, texts: Texts) -> Reply:
 def render_destination(name: str, texts: Texts) -> Reply:
     """Ask an admin whether a document belongs to the chat or to the library."""
     rows = [
-        [own_button(texts.to_this_chat, OwnPress(OwnView.ADD_HERE))],
-        [own_button(texts.to_the_library, OwnPress(OwnView.ADD_TO_LIBRARY))],
+        [manage_button(texts.to_this_chat, ManagePress(ManageAction.ADD_HERE))],
+        [manage_button(texts.to_the_library, ManagePress(ManageAction.ADD_TO_LIBRARY))],
     ]
     return build_reply(about_file(texts.confirm_library, name, texts), rows)
 
@@ -165,5 +167,5 @@ def document_not_added(name: str, reason: str, texts: Texts) -> FormattedText:
     return about_file(lambda shown: texts.document_not_added(shown, reason), name, texts)
 
 
-def own_button(text: str, press: OwnPress) -> InlineKeyboardButton:
-    return InlineKeyboardButton(text, callback_data=encode_own(press))
+def manage_button(text: str, press: ManagePress) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text, callback_data=encode_manage(press))

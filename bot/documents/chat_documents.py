@@ -1,6 +1,6 @@
 """The documents that belong to one chat: kept on disk, opened when asked, deleted on request or when unused.
 
-Each collection is a folder `COLLECTIONS_DIR/<bot id>/<chat id>/`:
+Each chat with documents has a folder `COLLECTIONS_DIR/<bot id>/<chat id>/`:
 
     files/@<chat id>/    the documents
     index/               their saved index, with vectors
@@ -10,7 +10,7 @@ Each collection is a folder `COLLECTIONS_DIR/<bot id>/<chat id>/`:
     unencoded            there while vectors are missing
 
 Several processes may share it. A lock file beside the folder admits one writer at a time; readers see the
-index that was saved last. Whoever deletes a collection deletes `uploads` first: that stops a process that is
+index that was saved last. Whoever deletes the folder deletes `uploads` first: that stops a process that is
 reading one of them, and holds the lock.
 """
 
@@ -39,7 +39,7 @@ from retrieval.documents.local_library import LocalLibrary, saved_index_dir
 from retrieval.embeddings.encoder import Encoder
 from retrieval.errors import ReadingStoppedError
 from retrieval.index.manifest import MANIFEST
-from retrieval.model import Source, own_folder
+from retrieval.model import Source, chat_folder
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ _SWEEP_INTERVAL_SECONDS = 3600.0
 _DAY_SECONDS = 24 * 3600.0
 # A group that removed the bot by mistake can add it again within a day.
 _GRACE_AFTER_LEAVING_SECONDS = _DAY_SECONDS
-# The time of the last question decides after how many days a collection is deleted, so hours are enough.
+# The time of the last question decides after how many days documents are deleted, so hours are enough.
 _USED_INTERVAL_SECONDS = 3600.0
 
 
@@ -67,7 +67,7 @@ class AddedBy:
 
 
 @dataclass(frozen=True, slots=True)
-class CollectionRecord:
+class ChatRecord:
     """What `collection.json` holds. `left_at` is when the bot left the group (POSIX time), or None."""
 
     scope: Scope = "both"
@@ -75,12 +75,12 @@ class CollectionRecord:
     left_at: float | None = None
 
 
-_RECORD = TypeAdapter(CollectionRecord)
+_RECORD = TypeAdapter(ChatRecord)
 
 
 @dataclass(frozen=True, slots=True)
-class CollectionPaths:
-    """The files of one collection."""
+class ChatPaths:
+    """The files of one chat."""
 
     root: Path
     chat: int
@@ -96,7 +96,7 @@ class CollectionPaths:
 
     @property
     def documents(self) -> Path:
-        return self.files / own_folder(self.chat)
+        return self.files / chat_folder(self.chat)
 
     @property
     def index(self) -> Path:
@@ -139,13 +139,13 @@ class CollectionPaths:
 
     @property
     def lock(self) -> Path:
-        """The lock file; it is outside the folder, so that deleting the collection leaves the lock valid."""
+        """The lock file; it is outside the folder, so that deleting that leaves the lock valid."""
         return self.root / f".{self.chat}.lock"
 
 
 @dataclass(frozen=True, slots=True)
-class CollectionSize:
-    """The number of documents in a collection and their size in bytes."""
+class ChatSize:
+    """The number of documents of a chat and their size in bytes."""
 
     files: int
     bytes: int
@@ -164,18 +164,18 @@ class _SavedRecord:
     """What `collection.json` held when it was read; `state` changes when it is written."""
 
     state: object
-    record: CollectionRecord
+    record: ChatRecord
 
 
 @dataclass(slots=True)
-class _OpenCollection:
+class _OpenLibrary:
     library: LocalLibrary
     state: object
     used_at: float
 
 
-class Collections:
-    """The collections of one bot, in `root`. Opens at most 200 at a time, and closes those not in use."""
+class ChatDocuments:
+    """The documents of the chats of one bot, in `root`. Opens at most 200 libraries, and closes idle ones."""
 
     def __init__(
         self,
@@ -191,19 +191,19 @@ class Collections:
         self._quote_chars = quote_chars
         self._encoder = encoder
         self._unused_days = unused_days
-        self._open: OrderedDict[int, _OpenCollection] = OrderedDict()
+        self._open: OrderedDict[int, _OpenLibrary] = OrderedDict()
         self._records: OrderedDict[int, _SavedRecord] = OrderedDict()
         self._opening: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
-    def paths(self, chat: int) -> CollectionPaths:
-        return CollectionPaths(self.root, chat)
+    def paths(self, chat: int) -> ChatPaths:
+        return ChatPaths(self.root, chat)
 
     def exists(self, chat: int) -> bool:
-        """Return whether a chat has a collection; without one, this is all that an update costs."""
+        """Return whether a chat has documents; without any, this is all that an update costs."""
         return self.paths(chat).record.exists()
 
     def chats(self) -> list[int]:
-        """Return the ids of the chats that have a collection, sorted."""
+        """Return the ids of the chats that have documents, sorted."""
         try:
             names = [path.name for path in self.root.iterdir()]
         except OSError:
@@ -217,7 +217,7 @@ class Collections:
         try:
             library = await self.library(chat)
             scope = self.record(chat).scope
-        except Exception as error:  # noqa: BLE001  # a damaged collection must not cost the library's answers
+        except Exception as error:  # noqa: BLE001  # a chat's damaged index must not cost the library's answers
             _log.warning("The documents of a chat cannot be opened: %s", type(error).__name__)
             return ChatLibrary(shared)
         if library is None or not library.sources:
@@ -238,9 +238,9 @@ class Collections:
             if opened is None or opened.state != state:
                 library = await in_thread(lambda: self._load(chat))
                 if library is None:
-                    self.close(chat)
+                    self.unload(chat)
                     return None
-                opened = _OpenCollection(library, state, 0.0)
+                opened = _OpenLibrary(library, state, 0.0)
                 self._open[chat] = opened
             opened.used_at = time.monotonic()
             self._open.move_to_end(chat)
@@ -276,7 +276,7 @@ class Collections:
 
         Nothing of removed and replaced documents stays in the index. `stop` is called several times a second;
         once it returns True, this raises ReadingStoppedError. Raises TooManyDocumentsError if there are more
-        than `most_documents`, also in archives and mails. The caller holds the lock of the collection.
+        than `most_documents`, also in archives and mails. The caller holds the lock of the chat.
         """
         paths = self.paths(chat)
         # A process that was killed while it read may have left texts there. No other process writes now.
@@ -322,30 +322,30 @@ class Collections:
         if state != _saved_state(paths, self._quote_chars):
             # A document was added meanwhile.
             return not paths.folder.exists()
-        # Other processes see the vectors once they open the collection again.
+        # Other processes see the vectors once they open the index again.
         with contextlib.suppress(OSError):
             os.utime(_manifest_path(paths, self._quote_chars))
         return True
 
-    def close(self, chat: int) -> None:
-        """Forget an open collection; its files are released with the last answer from it."""
+    def unload(self, chat: int) -> None:
+        """Close the library of a chat; its files are released with the last answer from it."""
         self._open.pop(chat, None)
 
     @contextlib.contextmanager
-    def locked(self, chat: int) -> Iterator[CollectionPaths]:
-        """Hold the lock of a collection, of all processes that share it. Blocks."""
+    def locked(self, chat: int) -> Iterator[ChatPaths]:
+        """Hold the lock of a chat, of all processes that share it. Blocks."""
         paths = self.paths(chat)
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
             with paths.lock.open("ab") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
-                # Another process may have deleted the file, with the collection, while this one waited.
+                # Another process may have deleted the file, with the folder, while this one waited.
                 if _is_same_file(file.fileno(), paths.lock):
                     yield paths
                     return
 
-    def record(self, chat: int) -> CollectionRecord:
-        """Return what is noted about a collection; the default if nothing can be read."""
+    def record(self, chat: int) -> ChatRecord:
+        """Return what is noted about the documents of a chat; the default if nothing can be read."""
         path = self.paths(chat).record
         try:
             state = _file_state(path)
@@ -354,7 +354,7 @@ class Collections:
                 known = _SavedRecord(state, _RECORD.validate_json(path.read_bytes()))
         except (OSError, ValidationError):
             self._records.pop(chat, None)
-            return CollectionRecord()
+            return ChatRecord()
         self._records[chat] = known
         if len(self._records) > _MAX_OPEN:
             # Calls come from several threads.
@@ -362,8 +362,8 @@ class Collections:
                 self._records.popitem(last=False)
         return known.record
 
-    def write_record(self, chat: int, record: CollectionRecord) -> None:
-        """Save what is noted about a collection. Raises OSError."""
+    def write_record(self, chat: int, record: ChatRecord) -> None:
+        """Save what is noted about the documents of a chat. Raises OSError."""
         paths = self.paths(chat)
         paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_durably(paths.record, json.dumps(asdict(record), ensure_ascii=False).encode())
@@ -378,10 +378,10 @@ class Collections:
                     documents.append((entry.name, status.st_size, status.st_mtime))
         return sorted(documents)
 
-    def size(self, chat: int) -> CollectionSize:
+    def size(self, chat: int) -> ChatSize:
         """Return the number and size of a chat's documents."""
         sizes = [size for _, size, _ in self.documents(chat)]
-        return CollectionSize(len(sizes), sum(sizes))
+        return ChatSize(len(sizes), sum(sizes))
 
     def totals(self) -> tuple[int, int, int]:
         """Return the number of chats with documents of their own, of these documents, and of their bytes."""
@@ -401,7 +401,7 @@ class Collections:
             self.write_record(chat, replace(self.record(chat), scope=scope))
 
     def remove(self, chat: int, name: str) -> None:
-        """Delete a document of a chat; with the last one, the whole collection. Blocks; raises OSError."""
+        """Delete a document of a chat; with the last one, its folder. Blocks; raises OSError."""
         with self.locked(chat) as paths:
             (paths.documents / name).unlink(missing_ok=True)
             if self._is_empty(paths):
@@ -432,11 +432,11 @@ class Collections:
             if self._is_empty(paths):
                 self._delete_folder(paths)
 
-    def _is_empty(self, paths: CollectionPaths) -> bool:
+    def _is_empty(self, paths: ChatPaths) -> bool:
         return not self.size(paths.chat).files and not paths.saved_uploads()
 
-    def _delete_folder(self, paths: CollectionPaths) -> None:
-        self.close(paths.chat)
+    def _delete_folder(self, paths: ChatPaths) -> None:
+        self.unload(paths.chat)
         self._records.pop(paths.chat, None)
         if paths.folder.exists():
             shutil.rmtree(paths.folder)
@@ -453,8 +453,8 @@ class Collections:
                 return False
             shutil.rmtree(source.index, ignore_errors=True)
             source.folder.rename(target.folder)
-            moved = target.files / own_folder(old)
-            self.close(old)
+            moved = target.files / chat_folder(old)
+            self.unload(old)
             source.lock.unlink(missing_ok=True)
             if moved.exists():
                 moved.rename(target.documents)
@@ -470,7 +470,7 @@ class Collections:
             self.write_record(chat, replace(self.record(chat), left_at=left_at))
 
     async def sweep_forever(self) -> None:
-        """Close collections that are not in use, and delete those that are due, every hour."""
+        """Close libraries that are not in use, and delete documents that are due, every hour."""
         swept_at = 0.0
         while True:
             self._close_idle()
@@ -483,10 +483,10 @@ class Collections:
         now = time.monotonic()
         for chat, opened in list(self._open.items()):
             if now - opened.used_at > _IDLE_SECONDS:
-                self.close(chat)
+                self.unload(chat)
 
     def delete_due(self) -> int:
-        """Delete the collections of groups left a day ago, and those unused for too long; return how many."""
+        """Delete the documents of groups left a day ago, and those unused for too long; return how many."""
         deleted = 0
         for chat in self.chats():
             try:
@@ -530,8 +530,8 @@ def locked_file(path: Path) -> Iterator[bool]:
         yield _is_same_file(file.fileno(), path)
 
 
-def _saved_state(paths: CollectionPaths, quote_chars: int) -> object:
-    """Return a value that changes when any process saves the index of a collection."""
+def _saved_state(paths: ChatPaths, quote_chars: int) -> object:
+    """Return a value that changes when any process saves the index of a chat."""
     try:
         return _file_state(_manifest_path(paths, quote_chars))
     except OSError:
@@ -544,7 +544,7 @@ def _file_state(path: Path) -> object:
     return status.st_ino, status.st_mtime_ns
 
 
-def _manifest_path(paths: CollectionPaths, quote_chars: int) -> Path:
+def _manifest_path(paths: ChatPaths, quote_chars: int) -> Path:
     return saved_index_dir(paths.files, paths.index, quote_chars) / MANIFEST
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.documents.chat_collections import Collections
+from bot.documents.chat_documents import ChatDocuments
 from config import ConfigError
 from config.settings import Settings
 
@@ -29,9 +29,9 @@ def list_collections(settings: Settings) -> list[CollectionSummary]:
 
 
 def _summaries(settings: Settings, bot: int) -> Iterator[CollectionSummary]:
-    collections = _open(settings, bot)
-    for chat in collections.chats():
-        size, paths = collections.size(chat), collections.paths(chat)
+    chat_documents = _open(settings, bot)
+    for chat in chat_documents.chats():
+        size, paths = chat_documents.size(chat), chat_documents.paths(chat)
         used = [path.stat().st_mtime for path in (paths.used, paths.record) if path.exists()]
         day = datetime.fromtimestamp(max(used), UTC).date().isoformat() if used else ""
         yield CollectionSummary(bot, chat, size.files, size.bytes, day)
@@ -42,10 +42,13 @@ def export_collection(settings: Settings, chat: int, target: Path, bot: int | No
 
     Raises ConfigError if there is no such collection, or if the file exists or cannot be written.
     """
-    collections = _find(settings, chat, bot)
+    chat_documents = _find(settings, chat, bot)
     try:
-        with collections.locked(chat) as paths, zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) as archive:
-            names = [name for name, _, _ in collections.documents(chat)]
+        with (
+            chat_documents.locked(chat) as paths,
+            zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED) as archive,
+        ):
+            names = [name for name, _, _ in chat_documents.documents(chat)]
             for name in names:
                 archive.write(paths.documents / name, f"documents/{name}")
             if paths.record.exists():
@@ -59,14 +62,14 @@ def export_collection(settings: Settings, chat: int, target: Path, bot: int | No
 
 def delete_collection(settings: Settings, chat: int, bot: int | None) -> None:
     """Delete all that is kept for a chat. Raises ConfigError if there is no such collection."""
-    collections = _find(settings, chat, bot)
+    chat_documents = _find(settings, chat, bot)
     try:
-        collections.delete(chat)
+        chat_documents.delete(chat)
     except OSError as error:
-        raise ConfigError(f"{collections.root}: cannot be deleted ({error.strerror})") from None
+        raise ConfigError(f"{chat_documents.root}: cannot be deleted ({error.strerror})") from None
 
 
-def _find(settings: Settings, chat: int, bot: int | None) -> Collections:
+def _find(settings: Settings, chat: int, bot: int | None) -> ChatDocuments:
     """Return the collections of the bot that has this chat; raises ConfigError unless one bot has it."""
     bots = [
         known for known in _bots(settings) if bot in {None, known} and chat in _open(settings, known).chats()
@@ -89,9 +92,9 @@ def _bots(settings: Settings) -> list[int]:
     return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
 
-def _open(settings: Settings, bot: int) -> Collections:
+def _open(settings: Settings, bot: int) -> ChatDocuments:
     root = settings.collections_dir / str(bot)
-    return Collections(root, quote_chars=settings.quote_chars, encoder=None)
+    return ChatDocuments(root, quote_chars=settings.quote_chars, encoder=None)
 
 
 def summary_json(summary: CollectionSummary) -> dict[str, Any]:

@@ -5,16 +5,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.i18n.messages import LANGUAGES, texts_for
-from bot.views import own_documents
-from bot.views.message import OwnPress, OwnView, Recipient, decode_own, encode_own
-from bot.views.own_documents import OwnDocument
+from bot.views import chat_documents
+from bot.views.chat_documents import ListedDocument
+from bot.views.message import (
+    ManageAction,
+    ManagePress,
+    Recipient,
+    decode_manage,
+    encode_manage,
+)
 from retrieval.model import document_id
 from tests.bot.hostile_inputs import LONG, WILD, check_limits
 
 NAMES = WILD | LONG
 DOCUMENTS = st.lists(
     st.builds(
-        OwnDocument,
+        ListedDocument,
         st.sampled_from([document_id("a"), document_id("b"), ""]),
         NAMES,
         st.integers(0, 10**9),
@@ -27,17 +33,17 @@ DOCUMENTS = st.lists(
 
 @given(DOCUMENTS, st.integers(0, 9), st.booleans(), st.booleans(), st.sampled_from(LANGUAGES))
 def test_the_list_fits(
-    documents: list[OwnDocument], page: int, can_change: bool, in_group: bool, language: str
+    documents: list[ListedDocument], page: int, can_change: bool, in_group: bool, language: str
 ) -> None:
     """The list fits into a message whatever the names are; only who may change it gets buttons to do so."""
     recipient = Recipient(texts_for(language), "verbatim_bot", in_group=in_group)
-    reply = own_documents.render_own_documents(
+    reply = chat_documents.render_list(
         documents, "both", page, recipient, can_change=can_change, has_library=True
     )
     check_limits(reply)
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
-    presses = [decode_own(button.callback_data) for row in rows for button in row]
-    changing = {press.view for press in presses if press} - {OwnView.LIST}
+    presses = [decode_manage(button.callback_data) for row in rows for button in row]
+    changing = {press.action for press in presses if press} - {ManageAction.LIST}
     assert bool(changing) is (can_change and bool(documents))
 
 
@@ -45,39 +51,37 @@ def test_the_list_fits(
 def test_questions_fit(name: str, language: str) -> None:
     """The questions before a change fit into a message."""
     texts = texts_for(language)
-    check_limits(own_documents.render_replacement(name[:200], texts))
-    check_limits(own_documents.render_destination(name[:200], texts))
-    check_limits(own_documents.render_removal(OwnDocument(document_id("a"), name, 1, 0.0, ""), texts))
-    check_limits(own_documents.render_forgetting(3, texts))
+    check_limits(chat_documents.render_replacement(name[:200], texts))
+    check_limits(chat_documents.render_destination(name[:200], texts))
+    check_limits(chat_documents.render_removal(ListedDocument(document_id("a"), name, 1, 0.0, ""), texts))
+    check_limits(chat_documents.render_forgetting(3, texts))
 
 
 @given(st.text())
 def test_any_data_is_parsed(data: str) -> None:
     """Callback data that anybody can forge is parsed or refused, and parsed data is what it was made of."""
-    press = decode_own(data)
-    assert press is None or data == encode_own(press)
+    press = decode_manage(data)
+    assert press is None or data == encode_manage(press)
 
 
-@pytest.mark.parametrize("view", list(OwnView))
-def test_data_round_trip(view: OwnView) -> None:
+@pytest.mark.parametrize("view", list(ManageAction))
+def test_data_round_trip(view: ManageAction) -> None:
     """Each action survives the way through Telegram."""
-    needs = view in {OwnView.REMOVE, OwnView.REMOVE_CONFIRMED}
-    press = OwnPress(view, document_id("a") if needs else "", 3)
-    assert press == decode_own(encode_own(press))
-    assert len(encode_own(press).encode()) <= 64
+    needs = view in {ManageAction.REMOVE, ManageAction.REMOVE_CONFIRMED}
+    press = ManagePress(view, document_id("a") if needs else "", 3)
+    assert press == decode_manage(encode_manage(press))
+    assert len(encode_manage(press).encode()) <= 64
 
 
 def test_the_choice_is_marked_and_told() -> None:
     """The choice of what is asked is marked, and told to those who cannot change it."""
-    documents = [OwnDocument(document_id("a"), "lease.txt", 2048, 1.7e9, "Ada")]
+    documents = [ListedDocument(document_id("a"), "lease.txt", 2048, 1.7e9, "Ada")]
     texts = texts_for("en")
     group = Recipient(texts, "verbatim_bot", in_group=True)
-    listed = own_documents.render_own_documents(documents, "own", 0, group, can_change=True, has_library=True)
+    listed = chat_documents.render_list(documents, "own", 0, group, can_change=True, has_library=True)
     assert listed.keyboard is not None
     labels = [button.text for row in listed.keyboard.inline_keyboard for button in row]
     assert f"✓ {texts.scope_own}" in labels
     assert "added by Ada" in listed.text
-    member = own_documents.render_own_documents(
-        documents, "own", 0, group, can_change=False, has_library=True
-    )
+    member = chat_documents.render_list(documents, "own", 0, group, can_change=False, has_library=True)
     assert texts.searched_own in member.text
