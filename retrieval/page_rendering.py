@@ -16,9 +16,9 @@ from pypdfium2 import raw
 
 from retrieval.errors import DocumentError
 from retrieval.loaders.formats import is_picture_name
+from retrieval.loaders.pdf.characters import Area, PageChars, open_pdf
 from retrieval.loaders.pdf.lines_and_columns import Line
-from retrieval.loaders.pdf.pdfium import Area, PageChars, open_pdf
-from retrieval.loaders.pdf.reader import page_lines
+from retrieval.loaders.pdf.pdf import page_lines
 from retrieval.loaders.pdf.scans import scanned_lines
 from retrieval.loaders.pdf.tables import find_tables
 from retrieval.loaders.pictures import open_picture

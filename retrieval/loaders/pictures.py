@@ -10,7 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.document_builder import title_from_name
 from retrieval.loaders.pdf import pdf
-from retrieval.loaders.pdf.reader import PdfContents
+from retrieval.loaders.pdf.pdf import PdfContents
 from retrieval.loaders.pdf.scans import scanned_lines
 from retrieval.model import Document
 from retrieval.ocr.scanned_page import ScannedPage

@@ -8,8 +8,8 @@ import pypdfium2
 import regex
 from pypdfium2 import raw
 
+from retrieval.loaders.pdf.characters import PageChars
 from retrieval.loaders.pdf.lines_and_columns import Line, find_gaps
-from retrieval.loaders.pdf.pdfium import PageChars
 
 # Links, pop-up windows of comments, sounds and the like have no text of their own.
 _COMMENTS = frozenset(

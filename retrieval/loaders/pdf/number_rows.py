@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import regex
 
+from retrieval.loaders.pdf.characters import PageChars
 from retrieval.loaders.pdf.lines_and_columns import Line
-from retrieval.loaders.pdf.pdfium import PageChars
 
 # Of all tables, in line heights.
 MIN_CELL_GAP_HEIGHTS = 0.7

@@ -1,14 +1,93 @@
-"""Joins the lines of PDF pages into paragraphs, and words hyphenated at line ends."""
+"""Lines of PDF pages to paragraphs: without running heads and page numbers, hyphenated words joined.
 
+Headings are the lines of the outline's entries, or lines that look like headings.
+"""
+
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
 import regex
 
+from retrieval.loaders.heading_lines import HeadingLines, TextLine, find_headings
 from retrieval.loaders.pdf.lines_and_columns import Line
+
+_PAGE_NUMBER = regex.compile(r"\b(?:[0-9]{1,5}|[ivxlcdm]{1,9})\b", regex.IGNORECASE)
+_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
+_NUMBER_DECORATION = " -–—[]()|·.\u200f\u200e"
+_MAX_END_LINES = 3
+# Lines within this distance of each other are at the same height.
+_HEIGHT_STEP_POINTS = 6.0
+_MIN_REPEATS = 3
+
+_LineKey = tuple[str, int]
+
+
+def strip_headers_footers(pages: Sequence[Sequence[Line]], labels: Sequence[str]) -> list[list[Line]]:
+    """Remove lines that repeat at the same height on other pages, apart from a page number in them.
+
+    Only the outermost lines of a page are removed, from either end up to the first that does not repeat.
+    """
+    ends = [_ends(page) for page in pages]
+    keys = Counter(
+        key
+        for number, around in enumerate(ends, 1)
+        for key in {key for end in around for line in end for key in _keys(line, number)}
+    )
+    min_repeats = min(_MIN_REPEATS, max(2, -(-len(pages) // 2)))
+    repeated = {key for key in keys if sum(keys[key[0], key[1] + off] for off in (-1, 0, 1)) >= min_repeats}
+    return [
+        _strip_page(page, around, repeated, number, label)
+        for number, (page, around, label) in enumerate(zip(pages, ends, labels, strict=True), 1)
+    ]
+
+
+def _ends(page: Sequence[Line]) -> tuple[list[Line], list[Line]]:
+    """Return the uppermost and the lowest lines, from the outside in."""
+    ordered = sorted(page, key=lambda line: line.base)
+    return ordered[::-1][:_MAX_END_LINES], ordered[:_MAX_END_LINES]
+
+
+def _keys(line: Line, page: int) -> list[_LineKey]:
+    """Return the keys shared by headers of several pages: the text, and the text without a page number.
+
+    A page number at either end is a key of its own, as the rest may be the title of the chapter.
+    """
+    text, height = line.text.strip(_NUMBER_DECORATION), round(line.base / _HEIGHT_STEP_POINTS)
+    keys = [(text, height)]
+    for number in _PAGE_NUMBER.finditer(text):
+        ahead = f"#{_value(number[0]) - page}"
+        keys.append((text[: number.start()] + ahead + text[number.end() :], height))
+        if number.start() == 0 or number.end() == len(text):
+            keys.append((ahead, height))
+    return keys
+
+
+def _value(number: str) -> int:
+    if number.isdecimal():
+        return int(number)
+    values = [_ROMAN[letter] for letter in number.lower()]
+    return sum(
+        -value if at + 1 < len(values) and value < values[at + 1] else value
+        for at, value in enumerate(values)
+    )
+
+
+def _strip_page(
+    page: Sequence[Line], around: Sequence[list[Line]], repeated: set[_LineKey], number: int, label: str
+) -> list[Line]:
+    left_out: set[int] = set()
+    for end in around:
+        for at, line in enumerate(end):
+            is_number = at == 0 and line.text.strip(_NUMBER_DECORATION) in {label, str(number)}
+            if not is_number and repeated.isdisjoint(_keys(line, number)):
+                break
+            left_out.add(id(line))
+    return [line for line in page if id(line) not in left_out]
+
 
 _HYPHENS = ("-", "\u2010", "\u00ad")
 _MAX_WORD_CHARS = 80
@@ -285,3 +364,114 @@ def _is_ended(line: Line) -> bool:
 
 def _is_same_size(before: Line, line: Line) -> bool:
     return max(before.height, line.height) < _MIN_SIZE_RATIO * min(before.height, line.height)
+
+
+_MAX_ENTRY_LINES = 4
+_MIN_LETTERS = 5
+_NOT_LETTERS = regex.compile(r"[^\p{L}\p{M}\p{N}]++")
+_HEADING_NUMBER = regex.compile(r"^[\p{N}]++")
+
+
+@dataclass(frozen=True, slots=True)
+class OutlineEntry:
+    """An outline entry: level from 1, page from 0; `top` is the y position of its target, in points."""
+
+    text: str
+    level: int
+    page: int
+    top: float | None
+
+
+def place_outline(
+    pages: Sequence[Sequence[PlacedLine]], outline: Sequence[OutlineEntry]
+) -> tuple[list[list[PlacedLine]], dict[int, PlacedLine]]:
+    """Mark lines that are headings with the index of their outline entry.
+
+    Also return, for entries without a line of their own, the line that follows them, if their page has lines.
+    """
+    marked = [list(page) for page in pages]
+    anchors: dict[int, PlacedLine] = {}
+    after: dict[int, int] = {}
+    for number, entry in enumerate(outline):
+        page = marked[entry.page]
+        start = after.get(entry.page, 0)
+        lines = _find(page, entry.text, start) or (_find(page, entry.text, 0) if start else None)
+        if lines:
+            first, end = lines
+            page[first:end] = [replace(placed, heading=number) for placed in page[first:end]]
+            after[entry.page] = end
+        elif page:
+            anchors[number] = _anchor_line(page, entry)
+    return marked, anchors
+
+
+def _find(page: Sequence[PlacedLine], text: str, start: int) -> tuple[int, int] | None:
+    """Return the range of lines with the text of an entry, with or without its number."""
+    wanted = _letters(text)
+    if not wanted:
+        return None
+    bare = _HEADING_NUMBER.sub("", wanted)
+    for first in range(start, len(page)):
+        text_so_far = ""
+        for end in range(first, min(first + _MAX_ENTRY_LINES, len(page))):
+            if page[end].heading is not None:
+                break
+            text_so_far += _letters(page[end].line.text)
+            if text_so_far == wanted or (bare and bare == _HEADING_NUMBER.sub("", text_so_far)):
+                return first, end + 1
+            if len(text_so_far) > len(wanted) + _MAX_ENTRY_LINES:
+                break
+    return None
+
+
+def _anchor_line(page: Sequence[PlacedLine], entry: OutlineEntry) -> PlacedLine:
+    """Return the line that begins with an entry's text, else the first below its target."""
+    wanted = _letters(entry.text)
+    for placed in page if len(wanted) >= _MIN_LETTERS else ():
+        if _letters(placed.line.text).startswith(wanted):
+            return placed
+    top = entry.top
+    return next((placed for placed in page if top is not None and placed.line.base <= top), page[0])
+
+
+def _letters(text: str) -> str:
+    return _NOT_LETTERS.sub("", unicodedata.normalize("NFKC", text).casefold())
+
+
+def has_large_headings(whole: Sequence[Paragraph], typography: Typography) -> bool:
+    """Return whether a paragraph in larger type follows one that is not: a title alone divides nothing."""
+    is_large = [typography.is_large(paragraph) for paragraph in whole]
+    return True in is_large[is_large.index(False) :] if False in is_large else False
+
+
+def split_at_headings(whole: Sequence[Paragraph]) -> tuple[list[Paragraph], dict[int, HeadingLines]]:
+    """Return the paragraphs with lines that look like headings apart, and these headings by paragraph."""
+    places = [(number, at) for number, paragraph in enumerate(whole) for at in range(len(paragraph.lines))]
+    found = find_headings([_text_line(whole[number], at) for number, at in places])
+    parts: list[Paragraph] = []
+    headings: dict[int, HeadingLines] = {}
+    cuts: dict[int, dict[int, HeadingLines | None]] = {}
+    for heading in found:
+        number, first = places[heading.first]
+        own = cuts.setdefault(number, {})
+        own[first] = heading
+        own.setdefault(first + heading.end - heading.first, None)
+    for number, paragraph in enumerate(whole):
+        starts = {0: None, **cuts.get(number, {})}
+        ends = [*sorted(starts)[1:], len(paragraph.lines)]
+        for start, end in zip(sorted(starts), ends, strict=True):
+            if start < end:
+                if heading_here := starts[start]:
+                    headings[len(parts)] = heading_here
+                is_last = end == len(paragraph.lines)
+                lines, joints = paragraph.lines[start:end], paragraph.joints[start : end - 1]
+                parts.append(Paragraph(lines, joints, is_open=paragraph.is_open and is_last))
+    return parts, headings
+
+
+def _text_line(paragraph: Paragraph, at: int) -> TextLine:
+    """Return a line of a paragraph; that of a table without words, which are no heading."""
+    placed = paragraph.lines[at]
+    is_row = placed.is_row or placed.line.is_laid_out
+    is_full = paragraph.joints[at] != "\n" if at < len(paragraph.joints) else None
+    return TextLine("" if is_row else placed.line.text.strip(), is_apart=at == 0, is_full=is_full)

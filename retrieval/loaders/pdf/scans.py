@@ -10,8 +10,8 @@ from PIL import Image
 from pypdfium2 import raw
 
 from retrieval.errors import DocumentError
+from retrieval.loaders.pdf.characters import open_pdf
 from retrieval.loaders.pdf.lines_and_columns import Line
-from retrieval.loaders.pdf.pdfium import open_pdf
 from retrieval.model import ScanMark
 from retrieval.ocr.scanned_page import ScannedLine, ScannedPage, mean_confidence
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import regex
 
 from retrieval.loaders.document_builder import find_table_title, is_lead_in
+from retrieval.loaders.pdf.characters import PageChars
 from retrieval.loaders.pdf.lines_and_columns import Line, find_gaps
 from retrieval.loaders.pdf.number_rows import (
     ENDS_IN_NUMBER,
@@ -32,7 +33,6 @@ from retrieval.loaders.pdf.number_rows import (
     read_words,
     starts_small,
 )
-from retrieval.loaders.pdf.pdfium import PageChars
 from retrieval.loaders.pdf.tables_side_by_side import SideBySide, find_side_by_side
 from retrieval.loaders.pdf.word_tables import WordTable, find_word_tables
 from retrieval.loaders.tables import TableRow, lay_out

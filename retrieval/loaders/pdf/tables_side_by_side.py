@@ -8,6 +8,7 @@ from statistics import median
 
 import regex
 
+from retrieval.loaders.pdf.characters import PageChars
 from retrieval.loaders.pdf.lines_and_columns import Line, split_at
 from retrieval.loaders.pdf.number_rows import (
     ENDS_IN_NUMBER,
@@ -21,7 +22,6 @@ from retrieval.loaders.pdf.number_rows import (
     read_row,
     read_words,
 )
-from retrieval.loaders.pdf.pdfium import PageChars
 
 _WORD_AFTER_NUMBER = regex.compile(r"\s[^\s\p{L}]*\d\S*\s+\P{N}")
 _MIN_ROWS = 4

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import regex
 
+from retrieval.loaders.pdf.characters import PageChars
 from retrieval.loaders.pdf.lines_and_columns import Line, find_gaps
 from retrieval.loaders.pdf.number_rows import (
     MAX_HEADER_DISTANCE_HEIGHTS,
     MAX_LINE_DISTANCE_HEIGHTS,
     starts_small,
 )
-from retrieval.loaders.pdf.pdfium import PageChars
 
 _MIN_COLUMNS = 3
 _MIN_LETTER_WIDTH_HEIGHTS = 0.5
