@@ -24,7 +24,7 @@ from bot.documents.document_manager import (
     DocumentManager,
     watch,
 )
-from bot.documents.search_backends import (
+from bot.documents.encoder_and_cluster import (
     cluster_library,
     connection_settings,
     encoder_for,
@@ -39,10 +39,9 @@ from bot.http_server import Health, build_web_app, serving
 from bot.monitoring import Feedback, Metrics, OutageLog
 from bot.telegram.bot_client import Bot
 from bot.telegram.bot_profile import update_profile
-from bot.telegram.dispatcher import Dispatcher
+from bot.telegram.dispatcher import AnsweredJournal, Dispatcher, Spool
 from bot.telegram.messaging import CancellableWaits, ChatActions
 from bot.telegram.polling import Poller
-from bot.telegram.saved_updates import AnsweredJournal, Spool
 from bot.telegram.webhook import Inbox, Webhook
 from bot.views.refusals import problem_lines
 from config import ConfigError

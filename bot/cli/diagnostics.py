@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from bot.documents.search_backends import (
+from bot.documents.encoder_and_cluster import (
     connection_settings,
     no_documents_message,
     open_cluster,

@@ -13,10 +13,10 @@ from bot.i18n.messages import small_talk_reply, texts_for
 from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions
 from bot.views import answers
+from bot.views.browse import render_overview
 from bot.views.chat_documents import scope_note
 from bot.views.help import no_own_documents
 from bot.views.message import Recipient, Reply, text_reply
-from bot.views.overview import render_overview
 from retrieval.documents.library import SingleLibrary
 from retrieval.errors import UnavailableError
 from retrieval.model import chat_document_name

@@ -33,8 +33,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.concurrency import in_thread, lower_priority
 from bot.durable_files import TEMPORARY_PREFIX, write_durably
-from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
-from retrieval.documents.library import SingleLibrary
+from retrieval.documents.library import AnyLibrary, CombinedLibrary, SingleLibrary
 from retrieval.documents.local_library import LocalLibrary, saved_index_dir
 from retrieval.embeddings.encoder import Encoder
 from retrieval.errors import ReadingStoppedError

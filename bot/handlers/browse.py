@@ -12,6 +12,7 @@ from bot.handlers.questions import list_places
 from bot.i18n.messages import Texts
 from bot.telegram.messaging import answer_query, edit_reply, require_query, send_reply, topic_of
 from bot.views import browse
+from bot.views.browse import render_overview
 from bot.views.message import (
     BrowseAction,
     BrowsePress,
@@ -21,7 +22,6 @@ from bot.views.message import (
     decode_browse,
     text_reply,
 )
-from bot.views.overview import render_overview
 from retrieval.model import Source, is_chat_document, logged_name
 
 _log = logging.getLogger(__name__)

@@ -19,8 +19,7 @@ from bot.telegram.bot_client import Bot
 from bot.telegram.messaging import ChatActions
 from bot.views.chat_documents import scope_note
 from bot.views.message import AS_WRITTEN, Origin, Recipient, Uploads
-from retrieval.documents.combined_library import AnyLibrary, CombinedLibrary
-from retrieval.documents.library import SingleLibrary
+from retrieval.documents.library import AnyLibrary, CombinedLibrary, SingleLibrary
 from retrieval.model import Answer, Source
 from retrieval.overview import Overview
 from retrieval.query.intent import NameTable

@@ -18,6 +18,7 @@ from bot.handlers.context import BotContext
 from bot.i18n.messages import small_talk_reply
 from bot.telegram.messaging import is_unchanged, question_of, require_message, send_reply
 from bot.views import answers, browse, inline
+from bot.views.browse import render_overview
 from bot.views.help import greeting, group_greeting, help_text, link_not_opened, no_documents
 from bot.views.message import (
     AS_WRITTEN,
@@ -30,7 +31,6 @@ from bot.views.message import (
     one_line,
     text_reply,
 )
-from bot.views.overview import render_overview
 from bot.views.refusals import explain_unreadable, is_link
 from retrieval.model import Source, document_of
 from retrieval.query.intent import (

@@ -273,7 +273,7 @@ class LocalLibrary(Library[LocalIndex]):
         if self.scans is None or not tesseract.is_available():
             return False
         # Imported only where scans are read: it needs the readers of PDF files and pictures.
-        from retrieval.documents.scan_reader import read_scan  # noqa: PLC0415
+        from retrieval.documents.ingestion import read_scan  # noqa: PLC0415
 
         return read_scan(self.folder, file, self.scans, progress=progress, stop=stop)
 

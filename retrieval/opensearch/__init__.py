@@ -15,7 +15,7 @@ and `encoder=encoder` to `ClusterLibrary.open`.
 from retrieval.opensearch.client import ClusterClient, ConnectionSettings, RefusedError
 from retrieval.opensearch.cluster_library import ClusterLibrary
 from retrieval.opensearch.index_update import IndexingError, IndexPlan, WriteLockLostError, write_index
-from retrieval.opensearch.passage_vectors import cached_embeddings
+from retrieval.opensearch.stored_passages import cached_embeddings
 
 __all__ = [
     "ClusterClient",

@@ -8,7 +8,7 @@ from retrieval.index.forward_index import ForwardIndex, heading_text
 from retrieval.index.local_index import LocalIndex
 from retrieval.language import tokenize
 from retrieval.opensearch import ClusterLibrary
-from retrieval.opensearch.search_index import OpenSearchIndex
+from retrieval.opensearch.cluster_library import OpenSearchIndex
 from tests.retrieval.corpus import all_passages, forward_rows
 
 EVAL_DOCUMENTS = Path(__file__).parents[1] / "eval" / "documents"

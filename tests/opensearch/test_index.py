@@ -12,7 +12,7 @@ from retrieval.errors import EncoderError
 from retrieval.index.candidates import Candidates
 from retrieval.index.local_index import LocalIndex
 from retrieval.opensearch import ClusterClient, ClusterLibrary, IndexPlan, cached_embeddings, write_index
-from retrieval.opensearch.search_index import OpenSearchIndex
+from retrieval.opensearch.cluster_library import OpenSearchIndex
 from tests.opensearch.compare_indexes import (
     EVAL_DOCUMENTS,
     cluster_index,

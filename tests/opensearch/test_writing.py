@@ -25,8 +25,8 @@ from retrieval.opensearch import (
     stored_passages,
     write_index,
 )
+from retrieval.opensearch.cluster_library import id_query
 from retrieval.opensearch.index_update import WriteLock
-from retrieval.opensearch.search_index import id_query
 from tests.opensearch.conftest import make_old
 from tests.retrieval.fake_encoder import FakeEncoder
 

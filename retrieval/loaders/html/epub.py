@@ -8,8 +8,7 @@ from xml.etree.ElementTree import Element
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.loaders.html.blocks import extract_blocks
-from retrieval.loaders.html.html import parse_html
+from retrieval.loaders.html.html import extract_blocks, parse_html
 from retrieval.loaders.zip_archive import ZipArchive
 from retrieval.model import Document
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from retrieval.loaders.html.blocks import LINE_ATTRIBUTE
+from retrieval.loaders.html.html import LINE_ATTRIBUTE
 
 # Deeper lists are continued at this depth.
 MAX_LIST_DEPTH = 40

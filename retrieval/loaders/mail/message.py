@@ -9,8 +9,7 @@ from pathlib import PurePosixPath
 import regex
 
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.loaders.html.blocks import extract_all_blocks
-from retrieval.loaders.html.html import parse_html
+from retrieval.loaders.html.html import extract_all_blocks, parse_html
 from retrieval.loaders.text.plain_text import find_paragraphs
 
 _QUOTED_LINE = regex.compile(r"(?:[ \t]*[>|](?=[\s>|]|\S))+ ?")

@@ -20,8 +20,7 @@ from markdown_it.token import Token
 
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.loaders.html.blocks import LINE_ATTRIBUTE, extract_all_blocks
-from retrieval.loaders.html.html import parse_html
+from retrieval.loaders.html.html import LINE_ATTRIBUTE, extract_all_blocks, parse_html
 from retrieval.loaders.text.markdown_extensions import (
     BLOCK_END,
     BLOCK_START,

@@ -11,8 +11,7 @@ import regex
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
-from retrieval.loaders.html.blocks import extract_all_blocks
-from retrieval.loaders.html.html import parse_html
+from retrieval.loaders.html.html import extract_all_blocks, parse_html
 from retrieval.loaders.text.json_yaml import parse_json, without_surrogates
 from retrieval.loaders.text.markdown import add_markdown
 from retrieval.model import Document

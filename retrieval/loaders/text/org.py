@@ -9,8 +9,7 @@ import regex
 
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.loaders.html.blocks import extract_all_blocks
-from retrieval.loaders.html.html import parse_html
+from retrieval.loaders.html.html import extract_all_blocks, parse_html
 from retrieval.loaders.html.writer import HtmlWriter, SourceLine
 from retrieval.model import Document
 

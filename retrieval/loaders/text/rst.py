@@ -20,8 +20,7 @@ from docutils.utils import Reporter, new_document, unescape
 from retrieval.errors import DocumentError
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.loaders.html.blocks import LINE_ATTRIBUTE, extract_all_blocks
-from retrieval.loaders.html.html import parse_html
+from retrieval.loaders.html.html import LINE_ATTRIBUTE, extract_all_blocks, parse_html
 from retrieval.model import Document
 
 # docutils refuses longer lines, and does not let substitutions grow beyond this.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.documents.chat_documents import AddedBy, ChatDocuments, ChatRecord
-from retrieval.documents.combined_library import CombinedLibrary
+from retrieval.documents.library import CombinedLibrary
 from retrieval.documents.local_library import LocalLibrary
 from tests.retrieval.fake_encoder import FakeEncoder
 

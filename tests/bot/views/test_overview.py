@@ -7,8 +7,8 @@ from telegram import MessageEntity
 
 from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import browse
+from bot.views.browse import render_overview
 from bot.views.message import BrowseAction, BrowsePress, Recipient, Reply, decode_browse
-from bot.views.overview import render_overview
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
 from retrieval.model import Citation, Source

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.documents.combined_library import CombinedLibrary, merge_answers
+from retrieval.documents.library import CombinedLibrary, merge_answers
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.model import (
     Answer,

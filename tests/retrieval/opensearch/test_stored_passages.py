@@ -10,8 +10,12 @@ from retrieval.index.forward_index import ForwardIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text import subtitles
 from retrieval.model import Passage
-from retrieval.opensearch.passage_vectors import PassageVectors
-from retrieval.opensearch.stored_passages import DecodedPassages, pack_passages, unpack_passages
+from retrieval.opensearch.stored_passages import (
+    DecodedPassages,
+    PassageVectors,
+    pack_passages,
+    unpack_passages,
+)
 from tests.documents import text_samples
 from tests.retrieval.corpus import document, forward_rows
 

@@ -12,7 +12,7 @@ from retrieval.index import segment_writer
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment, Segment
 from retrieval.model import Passage
-from retrieval.opensearch.passage_vectors import (
+from retrieval.opensearch.stored_passages import (
     PassageVectors,
     VectorSample,
     cached_embeddings,
