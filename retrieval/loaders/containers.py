@@ -18,7 +18,7 @@ from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.zip_archive import DAMAGED, MAX_UNPACKED_BYTES, check_archive
 
 if TYPE_CHECKING:
-    from retrieval.loaders.mail.message import Attachment
+    from retrieval.loaders.mail import Attachment
 
 ARCHIVE_SUFFIX = ".zip"
 _MAIL_SUFFIXES = frozenset({".eml", ".mbox", ".msg"})
@@ -303,7 +303,7 @@ def _open_mail(source: Path | io.BytesIO, size: int, name: str) -> Container:
         raise DocumentError(name, reason, kind=ProblemKind.TOO_LARGE)
     data = source.read_bytes() if isinstance(source, Path) else source.getvalue()
     # The libraries that read mails are imported when the first one is opened.
-    from retrieval.loaders.mail import eml, msg  # noqa: PLC0415
+    from retrieval.loaders import mail, msg  # noqa: PLC0415
 
     def read_message(part: bytes) -> Mapping[str, "Attachment"]:
         # A message of a mailbox that is damaged has no attachments.
@@ -311,9 +311,9 @@ def _open_mail(source: Path | io.BytesIO, size: int, name: str) -> Container:
             return msg.read_attachments(part, name)
         return {}
 
-    if not eml.is_mailbox(name):
+    if not mail.is_mailbox(name):
         return _MailFolder({"": partial(msg.read_attachments, data, name)})
-    messages = enumerate(eml.split_messages(data), 1)
+    messages = enumerate(mail.split_messages(data), 1)
     return _MailFolder({f"{number}/": partial(read_message, part) for number, part in messages})
 
 

@@ -63,9 +63,9 @@ LOADERS = {
     ".ndjson": "text.json_yaml",
     ".yaml": "text.json_yaml",
     ".yml": "text.json_yaml",
-    ".eml": "mail.eml",
-    ".mbox": "mail.eml",
-    ".msg": "mail.msg",
+    ".eml": "mail",
+    ".mbox": "mail",
+    ".msg": "msg",
 }
 # Only OCR can read these: without it they are no documents.
 PICTURE_LOADERS = {

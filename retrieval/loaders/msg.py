@@ -13,10 +13,10 @@ from oxmsg.properties import Properties
 from oxmsg.storage import Storage
 
 from retrieval.errors import DocumentError
+from retrieval.loaders import mail
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
-from retrieval.loaders.mail import eml
-from retrieval.loaders.mail.message import Attachment, Email, MailWriter, named_files
+from retrieval.loaders.mail import Attachment, Email, MailWriter, named_files
 from retrieval.loaders.zip_archive import OLE
 from retrieval.model import Document
 
@@ -30,7 +30,7 @@ _DAMAGED = "is damaged; save it again in Outlook"
 def load(data: bytes, name: str) -> Document:
     """Load a .msg file; its title is the subject, and it is labelled by its date."""
     if not data.startswith(OLE):
-        return eml.load(data, name)
+        return mail.load(data, name)
     messages = read_messages(data, name)
     builder = DocumentBuilder(name)
     writer = MailWriter(builder, name)
@@ -54,7 +54,7 @@ def read_attachments(data: bytes, name: str) -> dict[str, Attachment]:
 
     Raises DocumentError.
     """
-    read = read_messages if data.startswith(OLE) else eml.read_messages
+    read = read_messages if data.startswith(OLE) else mail.read_messages
     return named_files(attachment for message in read(data, name) for attachment in message.attachments)
 
 

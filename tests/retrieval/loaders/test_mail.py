@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import DocumentError
-from retrieval.loaders.mail import eml, msg
+from retrieval.loaders import mail, msg
 from retrieval.model import Document
 from tests.documents import text_samples
 
@@ -11,7 +11,7 @@ MSG = Path("tests/documents/mail/simple_test_msg.msg").read_bytes()
 
 
 def read(text: str) -> Document:
-    return eml.load(text.encode(), "folder/a.eml")
+    return mail.load(text.encode(), "folder/a.eml")
 
 
 def blocks(document: Document) -> list[str]:
@@ -44,7 +44,7 @@ def test_eml() -> None:
 
 def test_mbox() -> None:
     """Messages are numbered; what one quotes from those before is told once."""
-    document = eml.load(text_samples.MBOX.encode(), "horn.mbox")
+    document = mail.load(text_samples.MBOX.encode(), "horn.mbox")
     assert [
         "From: Jonas Veit <jonas@example.org>\nDate: Mon, 4 Mar 2024 10:00:00 +0000",
         "When was the fog horn replaced?\nFrom 1950 on there are no papers.",
@@ -60,13 +60,13 @@ def test_mbox() -> None:
 def test_quoted_once() -> None:
     """A quotation that earlier messages hold as a whole is left out."""
     text = text_samples.MBOX.replace("> A sentence that nobody sent.\n", "")
-    assert 1 == eml.load(text.encode(), "horn.mbox").text.count("When was the fog horn replaced?")
+    assert 1 == mail.load(text.encode(), "horn.mbox").text.count("When was the fog horn replaced?")
 
 
 def test_broken_message() -> None:
     """A message of a mailbox that is no message costs the others nothing."""
     text = text_samples.MBOX + "\nFrom nobody Mon Mar  4 10:00:00 2024\nnothing\n"
-    assert 2 == len(eml.load(text.encode(), "horn.mbox").pages)
+    assert 2 == len(mail.load(text.encode(), "horn.mbox").pages)
 
 
 MIXED, HTML = "Content-Type: multipart/mixed; boundary=x", "Content-Type: text/html"
@@ -147,12 +147,12 @@ NESTED = "".join(
 def test_refused(data: bytes, reason: str) -> None:
     """What is no message is refused, and so are thousands of parts."""
     with pytest.raises(DocumentError, match=reason):
-        eml.load(data, "a.eml")
+        mail.load(data, "a.eml")
 
 
 def test_refused_others() -> None:
     """A mailbox without messages and a damaged message of Outlook are refused."""
     with pytest.raises(DocumentError, match="has no line that begins with `From `"):
-        eml.load(b"Subject: a\n\nb", "a.mbox")
+        mail.load(b"Subject: a\n\nb", "a.mbox")
     with pytest.raises(DocumentError, match="is damaged; save it again in Outlook"):
         msg.load(MSG[:600], "a.msg")
