@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.containers import MAX_FILE_BYTES, container_of, is_archive_name, read_packed_file
@@ -13,20 +13,21 @@ from retrieval.ocr.scanned_page import ScannedPage
 
 
 class Loader(Protocol):
-    """The `load` function of a loader module."""
+    """The function of a loader module that reads a format."""
 
     def __call__(self, data: bytes, name: str) -> Document:
         """Return the document that a file's bytes hold. Raises DocumentError and no other exception."""
 
 
 class ScanLoader(Protocol):
-    """The `load` function of a loader module for formats that OCR helps to read."""
+    """The same for a format that OCR helps to read."""
 
     def __call__(self, data: bytes, name: str, scans: Mapping[int, ScannedPage]) -> Document:
         """As a Loader does; `scans` are the pages (from 0) that OCR has read."""
 
 
-# Module names: a loader and the library it needs are imported when the first file of its format is loaded.
+# The module of a loader, and its function unless that is `load`. The module and the library it needs are
+# imported when the first file of its format is loaded.
 LOADERS = {
     ".txt": "text.plain_text",
     ".text": "text.plain_text",
@@ -45,9 +46,9 @@ LOADERS = {
     ".pptx": "ooxml.pptx",
     ".xlsx": "ooxml.xlsx",
     ".xls": "xls",
-    ".odt": "odf.odt",
-    ".odp": "odf.odp",
-    ".ods": "odf.ods",
+    ".odt": "opendocument:load_odt",
+    ".odp": "opendocument:load_odp",
+    ".ods": "opendocument:load_ods",
     ".pdf": "pdf.pdf",
     ".srt": "text.subtitles",
     ".vtt": "text.subtitles",
@@ -151,10 +152,15 @@ def load_document(data: bytes, name: str, scans: Mapping[int, ScannedPage] | Non
 def _load(data: bytes, name: str, scans: Mapping[int, ScannedPage] | None) -> Document:
     suffix = PurePosixPath(name).suffix.lower()
     if scans is not None and suffix in _SCAN_LOADERS:
-        scan_loader: ScanLoader = import_module(f"{__package__}.{_SCAN_LOADERS[suffix]}").load
+        scan_loader: ScanLoader = _import_loader(_SCAN_LOADERS[suffix])
         return scan_loader(data, name, scans)
-    loader: Loader = import_module(f"{__package__}.{LOADERS[suffix]}").load
+    loader: Loader = _import_loader(LOADERS[suffix])
     return loader(data, name)
+
+
+def _import_loader(path: str) -> Any:
+    module, _, function = path.partition(":")
+    return getattr(import_module(f"{__package__}.{module}"), function or "load")
 
 
 def _with_real_format(error: DocumentError, data: bytes) -> DocumentError:

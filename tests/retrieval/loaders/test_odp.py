@@ -1,14 +1,14 @@
 import pytest
 
 from retrieval.errors import DocumentError
-from retrieval.loaders.odf import odp
-from retrieval.loaders.odf.odp import load
+from retrieval.loaders import opendocument
+from retrieval.loaders.opendocument import load_odp
 from tests.documents import samples
 
 
 def test_slides() -> None:
     """A slide has its title first, then texts, notes, tables and groups; prompts and footers are omitted."""
-    document = load(samples.make_odp(), "a.odp")
+    document = load_odp(samples.make_odp(), "a.odp")
     assert [
         "El faro de Punta Lisa cumple cien años.",
         "La farera se llama Inés Quiroga.",
@@ -24,6 +24,6 @@ def test_slides() -> None:
 
 def test_limit_of_slides(monkeypatch: pytest.MonkeyPatch) -> None:
     """A presentation with too many slides is refused."""
-    monkeypatch.setattr(odp, "MAX_SLIDES", 1)
+    monkeypatch.setattr(opendocument, "MAX_SLIDES", 1)
     with pytest.raises(DocumentError, match="has more than 1 slides; split it"):
-        load(samples.make_odp(), "a.odp")
+        load_odp(samples.make_odp(), "a.odp")

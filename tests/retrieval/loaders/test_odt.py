@@ -3,7 +3,7 @@ import time
 import pytest
 
 from retrieval.errors import DocumentError
-from retrieval.loaders.odf.odt import load
+from retrieval.loaders.opendocument import load_odt
 from retrieval.model import Document
 from tests.documents import samples
 
@@ -13,12 +13,12 @@ def parts(document: Document) -> list[str]:
 
 
 def read(body: str, styles: str = "") -> Document:
-    return load(samples.make_odf("text", body, styles), "a.odt")
+    return load_odt(samples.make_odf("text", body, styles), "a.odt")
 
 
 def test_all_that_a_text_holds() -> None:
     """Paragraphs, items, boxes and notes are read in order; comments, deleted and hidden text are not."""
-    document = load(samples.make_odt(), "a.odt")
+    document = load_odt(samples.make_odt(), "a.odt")
     assert [
         "Die Seilbahn wurde 1937 von der Ingenieurin Luise  Amrein gebaut.",
         "Das Tragseil wiegt neun Tonnen.",
@@ -106,12 +106,12 @@ def test_repetition_bombs(text: str, reason: str) -> None:
 def test_other_files() -> None:
     """Files of another kind, encrypted ones and other archives are refused with what they are."""
     with pytest.raises(DocumentError, match=r"another kind of OpenDocument \(spreadsheet\); give it"):
-        load(samples.make_ods(), "a.odt")
+        load_odt(samples.make_ods(), "a.odt")
     with pytest.raises(DocumentError, match="is not an OpenDocument file; give it the suffix"):
-        load(samples.make_epub(), "a.odt")
+        load_odt(samples.make_epub(), "a.odt")
     manifest = "<manifest><file-entry><encryption-data/></file-entry></manifest>"
     with pytest.raises(DocumentError, match="is encrypted; save it without a password"):
-        load(samples.replace_entries(samples.make_odt(), {"META-INF/manifest.xml": manifest}), "a.odt")
+        load_odt(samples.replace_entries(samples.make_odt(), {"META-INF/manifest.xml": manifest}), "a.odt")
 
 
 def test_bold_type() -> None:

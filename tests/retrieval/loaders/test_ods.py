@@ -1,8 +1,8 @@
 import pytest
 
 from retrieval.errors import DocumentError
-from retrieval.loaders.odf import ods
-from retrieval.loaders.odf.ods import load
+from retrieval.loaders import opendocument
+from retrieval.loaders.opendocument import load_ods
 from retrieval.model import Document
 from tests.documents import samples
 
@@ -14,12 +14,14 @@ def parts(document: Document) -> list[str]:
 
 
 def read(rows: str) -> Document:
-    return load(samples.make_odf("spreadsheet", f'<table:table table:name="A">{rows}</table:table>'), "a.ods")
+    return load_ods(
+        samples.make_odf("spreadsheet", f'<table:table table:name="A">{rows}</table:table>'), "a.ods"
+    )
 
 
 def test_workbook() -> None:
     """A sheet is a heading and a row a numbered paragraph; hidden sheets and empty rows are omitted."""
-    document = load(samples.make_ods(), "a.ods")
+    document = load_ods(samples.make_ods(), "a.ods")
     assert [
         "Marées du port de Brelidy",
         "Jour: 12 août\nPleine mer: 06:42\nHauteur: 9,80 m",
@@ -76,7 +78,7 @@ def test_repetition_bombs(row: str, cell: str, reason: str) -> None:
 
 def test_limit_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of rows is for all sheets together."""
-    monkeypatch.setattr(ods, "MAX_ROWS", 2)
+    monkeypatch.setattr(opendocument, "MAX_ROWS", 2)
     with pytest.raises(DocumentError, match="has more than 2 rows; split it"):
         read(samples.odf_row("a") * 3)
 
