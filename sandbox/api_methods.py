@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sandbox.errors import bad_request
+from sandbox.telegram_objects import bad_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.errors import bad_request
+from sandbox.telegram_objects import bad_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

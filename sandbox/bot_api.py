@@ -6,18 +6,17 @@ import inspect
 import time
 from typing import TYPE_CHECKING, Any
 
-from sandbox import api_methods, bot_messages, serializers, validation
+from sandbox import api_methods, bot_messages, telegram_objects, validation
 from sandbox.api_methods import Params, SentFile
-from sandbox.errors import ApiError, bad_request
+from sandbox.telegram_objects import ApiError, bad_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sandbox.bot_profile import ProfileField
     from sandbox.pending_queries import PendingQueries
-    from sandbox.state import TelegramState
+    from sandbox.state import ProfileField, TelegramState
     from sandbox.telegram_objects import Json
-    from sandbox.webhook import WebhookDelivery
+    from sandbox.updates import WebhookDelivery
 
 
 class BotApi:
@@ -110,7 +109,7 @@ class BotApi:
     def _get_me(self, _: Params) -> Json:
         settings = self._telegram.settings
         return {
-            **serializers.user(self._telegram.bot),
+            **telegram_objects.user(self._telegram.bot),
             "can_join_groups": True,
             "can_read_all_group_messages": not settings.privacy,
             "supports_inline_queries": settings.inline,
@@ -202,7 +201,7 @@ class BotApi:
             "gifts_from_channels",
         )
         return {
-            **serializers.chat(chat, self._telegram.user),
+            **telegram_objects.chat(chat, self._telegram.user),
             "accent_color_id": abs(chat.id) % 7,
             "max_reaction_count": 11,
             "accepted_gift_types": dict.fromkeys(gifts, False),
@@ -212,10 +211,10 @@ class BotApi:
         chat = self._telegram.reachable_chat(params.get("chat_id"))
         user = self._telegram.user(params.integer("user_id"))
         if user == self._telegram.bot:
-            return serializers.member(user, chat.bot)
+            return telegram_objects.member(user, chat.bot)
         if user.id not in chat.members:
-            return serializers.member(user, "left")
-        return serializers.member(user, "creator" if user.id == chat.owner else "member")
+            return telegram_objects.member(user, "left")
+        return telegram_objects.member(user, "creator" if user.id == chat.owner else "member")
 
     def _leave_chat(self, params: Params) -> bool:
         chat = self._telegram.reachable_chat(params.get("chat_id"))
@@ -230,7 +229,7 @@ class BotApi:
             raise bad_request("invalid file_id")
         if len(file.content) > validation.MAX_DOWNLOAD_BYTES:
             raise bad_request("file is too big")
-        return serializers.file(file)
+        return telegram_objects.file(file)
 
 
 def envelope(error: ApiError) -> Json:

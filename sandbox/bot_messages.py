@@ -6,11 +6,10 @@ import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from sandbox import serializers, validation
+from sandbox import telegram_objects, validation
 from sandbox.api_methods import Params, SentFile
-from sandbox.errors import ApiError, bad_request
 from sandbox.state import now
-from sandbox.telegram_objects import Chat, Json, Message, Quote, TelegramFile
+from sandbox.telegram_objects import ApiError, Chat, Json, Message, Quote, TelegramFile, bad_request
 
 if TYPE_CHECKING:
     from sandbox.state import TelegramState
@@ -30,7 +29,7 @@ _MAX_FILE_NAME_CHARS = 60
 def send_message(telegram: TelegramState, params: Params) -> Json:
     _refuse_parse_mode(params)
     chat = _target_chat(telegram, params)
-    formatted = validation.text(serializers.read_text(params.text("text"), params.get("entities")))
+    formatted = validation.text(telegram_objects.read_text(params.text("text"), params.get("entities")))
     return _send(telegram, chat, params, formatted=formatted)
 
 
@@ -47,7 +46,7 @@ def copy_message(telegram: TelegramState, params: Params) -> Json:
     formatted = source.formatted
     if (source.file or source.attachment) and "caption" in params.values:
         formatted = validation.caption(
-            serializers.read_text(params.text("caption"), params.get("caption_entities"))
+            telegram_objects.read_text(params.text("caption"), params.get("caption_entities"))
         )
     content = {"file": source.file, "attachment": source.attachment}
     return {"message_id": _send(telegram, chat, params, formatted=formatted, **content)["message_id"]}
@@ -76,7 +75,7 @@ def edit_message_text(telegram: TelegramState, params: Params) -> Json | bool:
     message = _message_to_edit(telegram, params)
     if message.file or message.service:
         raise bad_request("there is no text in the message to edit")
-    formatted = validation.text(serializers.read_text(params.text("text"), params.get("entities")))
+    formatted = validation.text(telegram_objects.read_text(params.text("text"), params.get("entities")))
     disabled = bool((params.get("link_preview_options") or {}).get("is_disabled"))
     return _edit(telegram, params, message, formatted=formatted, is_preview_disabled=disabled)
 
@@ -87,7 +86,7 @@ def edit_message_caption(telegram: TelegramState, params: Params) -> Json | bool
     if not message.file:
         raise bad_request("there is no caption in the message to edit")
     formatted = validation.caption(
-        serializers.read_text(params.text("caption"), params.get("caption_entities"))
+        telegram_objects.read_text(params.text("caption"), params.get("caption_entities"))
     )
     return _edit(telegram, params, message, formatted=formatted)
 
@@ -176,7 +175,7 @@ def _read_reply(chat: Chat, raw: Json | None) -> tuple[int | None, Quote | None]
         return message_id, None
     if raw.get("quote_parse_mode"):
         raise bad_request(_ENTITIES_ONLY)
-    quoted = serializers.read_text(str(raw["quote"]), raw.get("quote_entities"))
+    quoted = telegram_objects.read_text(str(raw["quote"]), raw.get("quote_entities"))
     return message_id, validation.quote(quoted, replied.formatted, raw.get("quote_position"))
 
 
@@ -212,7 +211,7 @@ def _send_file(telegram: TelegramState, params: Params, kind: Literal["document"
     _refuse_parse_mode(params)
     chat = _target_chat(telegram, params)
     formatted = validation.caption(
-        serializers.read_text(params.text("caption"), params.get("caption_entities"))
+        telegram_objects.read_text(params.text("caption"), params.get("caption_entities"))
     )
     source = params.get(kind)
     file = (

@@ -47,11 +47,10 @@ import binascii
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from sandbox import attachments, bot_messages, serializers, user_actions
+from sandbox import attachments, bot_messages, telegram_objects, user_actions
 from sandbox.api_methods import SentFile
-from sandbox.errors import ApiError, bad_request
 from sandbox.fault_injection import Fault
-from sandbox.telegram_objects import Chat, ChatType, Json, Message, TelegramFile, User
+from sandbox.telegram_objects import ApiError, Chat, ChatType, Json, Message, TelegramFile, User, bad_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -85,7 +84,7 @@ class ControlApi:
     async def do_state(self, _: Json) -> Json:
         telegram = self._telegram
         return {
-            "bot": serializers.user(telegram.bot),
+            "bot": telegram_objects.user(telegram.bot),
             "token": telegram.token,
             "is_connected": telegram.is_connected(),
             "settings": {
@@ -93,7 +92,7 @@ class ControlApi:
                 "flood": telegram.flood.is_on,
                 "holds_repeats": telegram.updates.holds_repeats,
             },
-            "users": [serializers.user(user) for user in telegram.users.values() if not user.is_bot],
+            "users": [telegram_objects.user(user) for user in telegram.users.values() if not user.is_bot],
             "chats": [telegram.chat_view(chat) for chat in telegram.chats.values()],
             "last_event": telegram.events.last,
             "last_call": telegram.calls.last,
@@ -102,7 +101,7 @@ class ControlApi:
     async def do_user(self, body: Json) -> Json:
         optional = ("last_name", "username", "language_code")
         user = self._telegram.add_user(body["first_name"], **{name: body.get(name) for name in optional})
-        return serializers.user(user)
+        return telegram_objects.user(user)
 
     async def do_group(self, body: Json) -> Json:
         members = {self._telegram.user(user_id).id for user_id in body["members"]}
@@ -153,7 +152,7 @@ class ControlApi:
             self._telegram,
             self._chat(body),
             self._person(body),
-            serializers.read_text(body.get("text") or "", body.get("entities")),
+            telegram_objects.read_text(body.get("text") or "", body.get("entities")),
             file=self._file(body),
             attachment=self._attachment(body),
             reply_to=body.get("reply_to"),
@@ -164,7 +163,7 @@ class ControlApi:
         return self._telegram.person_view(message)
 
     async def do_edit(self, body: Json) -> Json:
-        formatted = serializers.read_text(body["text"], body.get("entities"))
+        formatted = telegram_objects.read_text(body["text"], body.get("entities"))
         return self._telegram.person_view(user_actions.edit(self._telegram, self._message(body), formatted))
 
     async def do_forward(self, body: Json) -> Json:
@@ -211,7 +210,7 @@ class ControlApi:
             self._queries,
             self._chat(body),
             self._person(body),
-            serializers.read_text(body["text"], body.get("entities")),
+            telegram_objects.read_text(body["text"], body.get("entities")),
             **{name: body[name] for name in ("reply_to", "quote", "thread_id") if body.get(name)},
         )
         message = self._telegram.person_view(query.message) if query.message else {}

@@ -6,7 +6,7 @@ import math
 import time
 from collections import deque
 
-from sandbox.errors import ApiError
+from sandbox.telegram_objects import ApiError
 
 # Each limit is a number of messages and a period in seconds.
 _GLOBAL_LIMIT = (30, 1.0)

@@ -6,9 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sandbox import serializers, validation
-from sandbox.errors import bad_request
-from sandbox.telegram_objects import Json, Message, TextWithEntities, User
+from sandbox import telegram_objects, validation
+from sandbox.telegram_objects import Json, Message, TextWithEntities, User, bad_request
 
 if TYPE_CHECKING:
     from sandbox.state import TelegramState
@@ -52,7 +51,7 @@ class PendingQueries:
             source = {"message": self._telegram.bot_view(message)}
         callback = {
             "id": query.id,
-            "from": serializers.user(person),
+            "from": telegram_objects.user(person),
             "chat_instance": str(-message.chat_id),
             "data": data,
         }
@@ -66,7 +65,7 @@ class PendingQueries:
             "inline_query",
             {
                 "id": query.id,
-                "from": serializers.user(person),
+                "from": telegram_objects.user(person),
                 "query": query.text,
                 "offset": offset,
                 "chat_type": chat_type,
@@ -163,9 +162,11 @@ def _check_result(result: Json) -> Json:
             raise bad_request("can't parse entities: the sandbox accepts entities only")
         if not isinstance(content.get("message_text"), str):
             raise bad_request("message text is empty")
-        formatted = validation.text(serializers.read_text(content["message_text"], content.get("entities")))
+        formatted = validation.text(
+            telegram_objects.read_text(content["message_text"], content.get("entities"))
+        )
     elif "caption" in result:
         formatted = validation.caption(
-            serializers.read_text(result["caption"], result.get("caption_entities"))
+            telegram_objects.read_text(result["caption"], result.get("caption_entities"))
         )
     return {**result, "formatted": formatted, "keyboard": keyboard}

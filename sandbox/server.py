@@ -18,14 +18,14 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from sandbox import api_methods, serializers
+from sandbox import api_methods, telegram_objects
 from sandbox.api_methods import SentFile
 from sandbox.bot_api import BotApi, envelope
 from sandbox.control_api import ControlApi
-from sandbox.errors import ApiError
 from sandbox.pending_queries import PendingQueries
+from sandbox.telegram_objects import ApiError
+from sandbox.updates import WebhookDelivery
 from sandbox.validation import MAX_UPLOAD_BYTES
-from sandbox.webhook import WebhookDelivery
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -111,7 +111,7 @@ class FileDownload:
         if token == self._telegram.token:
             path = path.removeprefix("test/")
             files = self._telegram.files.values()
-            file = next((stored for stored in files if serializers.path(stored) == path), None)
+            file = next((stored for stored in files if telegram_objects.path(stored) == path), None)
         response = (
             Response(file.content, media_type="application/octet-stream")
             if file

@@ -1,23 +1,154 @@
-"""The state of the emulated Telegram, in memory: one bot, users, chats, messages, updates."""
+"""The state of the emulated Telegram, in memory: one bot with its profile, users, chats, messages, updates.
+
+A bounded log has numbered events, and readers can wait for new ones.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
+from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal
 
-from sandbox import serializers
-from sandbox.bot_profile import BotProfile
-from sandbox.errors import ApiError, bad_request, forbidden
-from sandbox.event_log import EventLog
+from sandbox import telegram_objects, validation
 from sandbox.fault_injection import FaultQueue
 from sandbox.flood_limits import FloodLimits
-from sandbox.telegram_objects import Chat, ChatType, ForumTopic, Json, Membership, Message, TelegramFile, User
+from sandbox.telegram_objects import (
+    ApiError,
+    Chat,
+    ChatType,
+    ForumTopic,
+    Json,
+    Membership,
+    Message,
+    TelegramFile,
+    User,
+    bad_request,
+    forbidden,
+)
 from sandbox.updates import UpdateQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    seq: int
+    value: Json
+
+
+class EventLog:
+    """The last `size` events, numbered from 1. Older ones are dropped, so memory stays bounded."""
+
+    def __init__(self, size: int = 5000) -> None:
+        self._events: deque[Event] = deque(maxlen=size)
+        self._changed = asyncio.Event()
+        self.last = 0
+
+    def add(self, value: Json) -> int:
+        self.last += 1
+        self._events.append(Event(self.last, value))
+        self._changed.set()
+        self._changed = asyncio.Event()
+        return self.last
+
+    def after(self, seq: int) -> list[Event]:
+        if not self._events or seq >= self.last:
+            return []
+        first = self._events[0].seq
+        return list(islice(self._events, max(seq - first + 1, 0), None))
+
+    async def wait(
+        self,
+        seq: int,
+        timeout: float,  # noqa: ASYNC109 - part of a request
+        is_wanted: Callable[[Json], bool] = lambda _: True,
+    ) -> list[Event]:
+        """Wait for wanted events after `seq` and return them; an empty list after `timeout` seconds."""
+        deadline = asyncio.get_running_loop().time() + timeout
+        while True:
+            events = [event for event in self.after(seq) if is_wanted(event.value)]
+            seconds_left = deadline - asyncio.get_running_loop().time()
+            if events or seconds_left <= 0:
+                return events
+            changed = self._changed
+            try:
+                await asyncio.wait_for(changed.wait(), seconds_left)
+            except TimeoutError:
+                return []
+
+
+ProfileField = Literal["name", "description", "short_description"]
+_MAX_CHARS: dict[ProfileField, int] = {"name": 64, "description": 512, "short_description": 120}
+_Scope = tuple[str, str, str]
+_SCOPE_FIELDS = {
+    "default": (),
+    "all_private_chats": (),
+    "all_group_chats": (),
+    "all_chat_administrators": (),
+    "chat": ("chat_id",),
+    "chat_administrators": ("chat_id",),
+    "chat_member": ("chat_id", "user_id"),
+}
+
+
+def _read_scope(raw: Json | None) -> _Scope:
+    kind = (raw or {}).get("type", "default")
+    if kind not in _SCOPE_FIELDS:
+        raise bad_request("can't parse BotCommandScope: unsupported type specified")
+    ids = [str((raw or {}).get(name, "")) for name in _SCOPE_FIELDS[kind]]
+    return (kind, *[*ids, "", ""][:2])
+
+
+class BotProfile:
+    def __init__(self) -> None:
+        self._commands: dict[tuple[_Scope, str], list[Json]] = {}
+        self._texts: dict[tuple[ProfileField, str], str] = {}
+
+    def set_commands(self, commands: list[Json], scope: Json | None, language: str) -> None:
+        validation.commands(commands)
+        cleaned = [
+            {"command": command["command"].removeprefix("/"), "description": command["description"].strip()}
+            for command in commands
+        ]
+        self._commands[_read_scope(scope), _check_language(language)] = cleaned
+
+    def commands(self, scope: Json | None, language: str) -> list[Json]:
+        return self._commands.get((_read_scope(scope), language), [])
+
+    def delete_commands(self, scope: Json | None, language: str) -> None:
+        self._commands.pop((_read_scope(scope), language), None)
+
+    def visible_commands(self, chat: Chat, language: str) -> list[Json]:
+        """Return the commands that a user sees in a chat.
+
+        The narrowest scope that has commands wins; within a scope, the user's language wins.
+        """
+        kind = "all_private_chats" if chat.type == "private" else "all_group_chats"
+        for scope in ({"type": "chat", "chat_id": chat.id}, {"type": kind}, {"type": "default"}):
+            for code in (language, ""):
+                if commands := self.commands(scope, code):
+                    return commands
+        return []
+
+    def set_text(self, field: ProfileField, value: str, language: str) -> None:
+        if len(value) > _MAX_CHARS[field]:
+            raise bad_request(f"bot {field.replace('_', ' ')} is too long")
+        self._texts[field, _check_language(language)] = value
+
+    def text(self, field: ProfileField, language: str) -> str:
+        return self._texts.get((field, language)) or self._texts.get((field, ""), "")
+
+
+def _check_language(code: str) -> str:
+    if code and not (len(code) == 2 and code.isalpha() and code.islower()):  # noqa: PLR2004 - ISO 639-1
+        raise bad_request("invalid language code specified")
+    return code
+
 
 TOKEN = "1234567890:AAF0000000000000000000000000sandbox"  # noqa: S105 - valid in the sandbox only
 FIRST_USER_ID = 5_000_000_001
@@ -100,8 +231,8 @@ class TelegramState:
     def chat_view(self, chat: Chat) -> Json:
         """Return a chat as its members see it, with more fields than the bot gets."""
         return {
-            **serializers.chat(chat, self.user),
-            "members": [serializers.user(self.users[user_id]) for user_id in sorted(chat.members)],
+            **telegram_objects.chat(chat, self.user),
+            "members": [telegram_objects.user(self.users[user_id]) for user_id in sorted(chat.members)],
             "bot_status": chat.bot,
             "is_started": chat.is_started,
             "topics": [
@@ -147,11 +278,11 @@ class TelegramState:
         self.push(
             "my_chat_member",
             {
-                "chat": serializers.chat(chat, self.user),
-                "from": serializers.user(by),
+                "chat": telegram_objects.chat(chat, self.user),
+                "from": telegram_objects.user(by),
                 "date": now(),
-                "old_chat_member": serializers.member(self.bot, before),
-                "new_chat_member": serializers.member(self.bot, membership),
+                "old_chat_member": telegram_objects.member(self.bot, before),
+                "new_chat_member": telegram_objects.member(self.bot, membership),
             },
         )
         self.events.add({"kind": "chat", "chat": self.chat_view(chat)})
@@ -196,7 +327,7 @@ class TelegramState:
 
     def bot_view(self, message: Message) -> Json:
         """Return a message as the bot gets it."""
-        return serializers.message(message, self.chat, self.user)
+        return telegram_objects.message(message, self.chat, self.user)
 
     def _log_message(self, kind: str, message: Message) -> None:
         self.events.add({"kind": kind, "chat_id": message.chat_id, "message": self.person_view(message)})

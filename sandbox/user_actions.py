@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sandbox import pending_queries, serializers, validation
-from sandbox.errors import bad_request, forbidden
+from sandbox import pending_queries, telegram_objects, validation
 from sandbox.message_text import utf16_slice
 from sandbox.state import now
-from sandbox.telegram_objects import Chat, ForumTopic, Json, Message, TextWithEntities
+from sandbox.telegram_objects import Chat, ForumTopic, Json, Message, TextWithEntities, bad_request, forbidden
 
 if TYPE_CHECKING:
     from sandbox.pending_queries import PendingQueries, PendingQuery
@@ -114,7 +113,11 @@ def pick(
     )
     telegram.deliver(message)
     if telegram.settings.inline_feedback:
-        chosen: Json = {"result_id": result_id, "from": serializers.user(query.user), "query": query.text}
+        chosen: Json = {
+            "result_id": result_id,
+            "from": telegram_objects.user(query.user),
+            "query": query.text,
+        }
         telegram.push(
             "chosen_inline_result", chosen | ({"inline_message_id": inline_id} if inline_id else {})
         )
@@ -159,14 +162,14 @@ def add_bot(telegram: TelegramState, chat: Chat, person: User) -> None:
     if chat.bot == "member":
         return
     telegram.set_bot_membership(chat, "member", person)
-    message = telegram.post(chat, person, service={"new_chat_members": [serializers.user(telegram.bot)]})
+    message = telegram.post(chat, person, service={"new_chat_members": [telegram_objects.user(telegram.bot)]})
     telegram.deliver(message)
 
 
 def remove_bot(telegram: TelegramState, chat: Chat, person: User) -> None:
     if chat.bot != "member":
         return
-    telegram.post(chat, person, service={"left_chat_member": serializers.user(telegram.bot)})
+    telegram.post(chat, person, service={"left_chat_member": telegram_objects.user(telegram.bot)})
     telegram.set_bot_membership(chat, "kicked", person)
 
 

@@ -11,9 +11,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sandbox.errors import ApiError, bad_request
 from sandbox.message_text import normalise, utf16_length
-from sandbox.telegram_objects import Entity, Json, Quote, TextWithEntities
+from sandbox.telegram_objects import ApiError, Entity, Json, Quote, TextWithEntities, bad_request
 
 if TYPE_CHECKING:
     from sandbox.telegram_objects import Json

@@ -9,7 +9,7 @@ import pytest
 from sandbox import api_methods
 from sandbox.bot_api import BotApi
 from sandbox.pending_queries import PendingQueries
-from sandbox.webhook import WebhookDelivery
+from sandbox.updates import WebhookDelivery
 from tests import botapi_table
 from tests.sandbox.test_conversation import ATTACHMENTS
 

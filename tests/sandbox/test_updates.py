@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from sandbox.errors import ApiError
+from sandbox.telegram_objects import ApiError
 from sandbox.updates import UpdateQueue
 
 

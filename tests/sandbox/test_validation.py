@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox import validation
-from sandbox.errors import ApiError
 from sandbox.message_text import utf16_length, utf16_slice
-from sandbox.telegram_objects import Entity, TextWithEntities
+from sandbox.telegram_objects import ApiError, Entity, TextWithEntities
 
 
 def refusal(formatted: TextWithEntities) -> str:
