@@ -18,7 +18,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.monitoring import Metrics
-from bot.telegram.webhook import Inbox
+from bot.telegram.webhook import WebhookReceiver
 from config import ConfigError
 
 _log = logging.getLogger(__name__)
@@ -77,9 +77,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def build_web_app(
-    health: Health, metrics: Metrics, inbox: Inbox | None, *, local_pages: bool = False
+    health: Health, metrics: Metrics, receiver: WebhookReceiver | None, *, local_pages: bool = False
 ) -> Starlette:
-    """Return the web application; the webhook is part of it if there is an inbox.
+    """Return the web application; the webhook is part of it if there is an receiver.
 
     With `local_pages`, all but the webhook is answered only on loopback addresses.
     """
@@ -101,9 +101,9 @@ def build_web_app(
 
     pages = {"/healthz": healthz, "/readyz": readyz, "/metrics": export_metrics}
     routes = [Route(path, _local(page) if local_pages else page) for path, page in pages.items()]
-    if inbox is not None:
-        endpoint = _webhook_endpoint(inbox, health)
-        routes.append(Route(inbox.path, endpoint, methods=["POST"], max_body_size=_MAX_BODY_BYTES))
+    if receiver is not None:
+        endpoint = _webhook_endpoint(receiver, health)
+        routes.append(Route(receiver.path, endpoint, methods=["POST"], max_body_size=_MAX_BODY_BYTES))
     return Starlette(routes=routes)
 
 
@@ -126,10 +126,10 @@ def _is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
-def _webhook_endpoint(inbox: Inbox, health: Health) -> Endpoint:
+def _webhook_endpoint(receiver: WebhookReceiver, health: Health) -> Endpoint:
     async def receive_update(request: Request) -> Response:
         # Checked before any of the body is read.
-        if not inbox.is_secret(request.headers.get(_SECRET_HEADER, "")):
+        if not receiver.is_secret(request.headers.get(_SECRET_HEADER, "")):
             return PlainTextResponse("the secret is missing or wrong", 401)
         try:
             async with asyncio.timeout(_BODY_TIMEOUT_SECONDS):
@@ -141,7 +141,7 @@ def _webhook_endpoint(inbox: Inbox, health: Health) -> Endpoint:
         if not isinstance(received, dict) or type(received.get("update_id")) is not int:
             return PlainTextResponse("the body is not an update", 400)
         health.note_contact()
-        if await inbox.accept(received):
+        if await receiver.accept(received):
             return Response()
         return PlainTextResponse("not accepted now; send it again", 503, {"Retry-After": "1"})
 

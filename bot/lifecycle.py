@@ -42,7 +42,7 @@ from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import AnsweredJournal, Dispatcher, Spool
 from bot.telegram.messaging import CancellableWaits, ChatActions
 from bot.telegram.polling import Poller
-from bot.telegram.webhook import Inbox, Webhook
+from bot.telegram.webhook import WebhookReceiver, WebhookRegistration
 from bot.views.refusals import problem_lines
 from config import ConfigError
 from config.logging import configure
@@ -102,7 +102,7 @@ async def serve(settings: Settings) -> None:
         # The HTTP server first: it reports the process as alive, and as not ready yet.
         if settings.port is not None:
             is_local = settings.http_host is None
-            app = build_web_app(resources.health, resources.metrics, resources.inbox, local_pages=is_local)
+            app = build_web_app(resources.health, resources.metrics, resources.receiver, local_pages=is_local)
             await stack.enter_async_context(serving(app, settings.port, http_host(settings)))
         stack.push_async_callback(resources.close)
         bot = build_bot(settings, resources.metrics, resources.waits)
@@ -139,7 +139,7 @@ class BotResources:
         # Set when Telegram sends updates to this process.
         self.is_connected = asyncio.Event()
         url = settings.webhook_url
-        self.inbox = Inbox(url, settings.webhook_key) if url else None
+        self.receiver = WebhookReceiver(url, settings.webhook_key) if url else None
         self.chat_actions = ChatActions()
         self.chat_documents: ChatDocuments | None = None
         self._uploads: UploadQueue | None = None
@@ -317,7 +317,9 @@ class TelegramConnection:
             asyncio.create_task(self._update_profile()),
         ]
         try:
-            await (self._receive_webhook(resources.inbox, stop) if resources.inbox else self._poll(stop))
+            await (
+                self._receive_webhook(resources.receiver, stop) if resources.receiver else self._poll(stop)
+            )
         except InvalidToken:
             raise StartError(
                 "Telegram no longer knows TELEGRAM_TOKEN: get a new one from @BotFather"
@@ -358,7 +360,7 @@ class TelegramConnection:
         opened = await asyncio.shield(self._application)
         await self._resources.is_connected.wait()
         self._resources.health.is_ready = True
-        at = f" at {self._settings.webhook_url}" if self._resources.inbox else ""
+        at = f" at {self._settings.webhook_url}" if self._resources.receiver else ""
         _log.info("@%s is listening%s", self._bot.username, at)
         await self._resources.follow(opened.bot_data)
 
@@ -381,15 +383,17 @@ class TelegramConnection:
         )
         await poller.run(stop)
 
-    async def _receive_webhook(self, inbox: Inbox, stop: asyncio.Event) -> None:
-        webhook = Webhook(self._bot, inbox.url, self._settings.webhook_key, application.ALLOWED_UPDATES)
-        inbox.open(self._bot.parse_update, self._dispatcher)
+    async def _receive_webhook(self, receiver: WebhookReceiver, stop: asyncio.Event) -> None:
+        webhook = WebhookRegistration(
+            self._bot, receiver.url, self._settings.webhook_key, application.ALLOWED_UPDATES
+        )
+        receiver.open(self._bot.parse_update, self._dispatcher)
         if not await run_until_stopped(stop, _retry_start(self._bot, webhook.set)):
             return
         self._resources.is_connected.set()
         # The webhook stays set: other processes may serve it, and Telegram queues updates meanwhile.
         await run_until_stopped(stop, webhook.watch(self._resources.on_poll))
-        inbox.close()
+        receiver.close()
         await self._dispatcher.finish(_GRACE_PERIOD_SECONDS)
 
 

@@ -207,10 +207,10 @@ class PassageWithNeighbours:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document in the list of sources. `size` is in bytes, `changed` is the modification time (POSIX, UTC).
+    """A document of a library, as /sources lists it.
 
-    `id` has 8 characters of A-Z a-z 0-9 _ - and depends on the name only. `copies` are the names of other
-    files with the same text.
+    `id` has 8 characters of A-Z a-z 0-9 _ - and depends on the name only. `size` is in bytes, `changed` is
+    the modification time (POSIX, UTC). `copies` are the names of other files with the same text.
     """
 
     id: str

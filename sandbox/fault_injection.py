@@ -49,7 +49,7 @@ class FaultQueue:
     def clear(self) -> None:
         self._queue.clear()
 
-    def take(self, method: str, chat_id: object = None) -> Fault | None:
+    def pop_next(self, method: str, chat_id: object = None) -> Fault | None:
         """Return the first fault that applies to this call, if any, and count it down."""
         # "*" stands for calls only, not for webhook deliveries.
         methods = {method.lower()} if method == WEBHOOK_METHOD else {method.lower(), "*"}

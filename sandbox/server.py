@@ -138,7 +138,7 @@ class BotEndpoint:
             await JSONResponse(envelope(error), error.code)(scope, receive, send)
             return
         method = api_methods.METHODS_BY_LOWER_NAME.get(name.lower(), name)
-        if fault := self._telegram.faults.take(method, raw.get("chat_id")):
+        if fault := self._telegram.faults.pop_next(method, raw.get("chat_id")):
             await self._apply_fault(fault, method, raw, uploads, scope, receive, send)
             return
         answer = await _run_until_disconnect(request, self._api.call(name, raw, uploads))

@@ -230,7 +230,7 @@ class WebhookDelivery:
         headers = {_SECRET_HEADER: self._secret} if self._secret else {}
         retry_seconds = _MIN_RETRY_SECONDS
         while update["update_id"] in self._updates.pending:
-            fault = self._faults.take(WEBHOOK_METHOD, _ordering_key(update))
+            fault = self._faults.pop_next(WEBHOOK_METHOD, _ordering_key(update))
             try:
                 if fault and not fault.is_applied:
                     raise httpx.ConnectError(fault.description)

@@ -43,8 +43,8 @@ class QuestionQuota:
         self._per_minute = per_minute
         self._buckets: OrderedDict[int, _Bucket] = OrderedDict()
 
-    async def take(self, key: int) -> Verdict:
-        """Take a token; a user is notified again only once the bucket has refilled to half."""
+    async def count(self, key: int) -> Verdict:
+        """Count a question; a user is notified again only once the bucket has refilled to half."""
         if not self._per_minute:
             return Verdict.ADMITTED
         bucket = self._buckets.setdefault(key, _Bucket(self._per_minute))
@@ -94,7 +94,7 @@ class AccessControl:
 
     def _limit(self, handler: Handler, quota: QuestionQuota) -> Handler:
         async def serve(update: Update, context: BotContext) -> None:
-            verdict = await self._take(update, quota)
+            verdict = await self._count(update, quota)
             if verdict is Verdict.ADMITTED:
                 await handler(update, context)
             else:
@@ -115,13 +115,13 @@ class AccessControl:
         ids = {chat.id if chat else None, user.id if user else None}
         return not self._allowed or not self._allowed.isdisjoint(ids)
 
-    async def _take(self, update: Update, quota: QuestionQuota) -> Verdict:
+    async def _count(self, update: Update, quota: QuestionQuota) -> Verdict:
         chat, user, sender = update.effective_chat, update.effective_user, _sender_id(update)
         if user is not None and user.id in self.admins:
             return Verdict.ADMITTED
-        if sender is not None and (verdict := await quota.take(sender)) is not Verdict.ADMITTED:
+        if sender is not None and (verdict := await quota.count(sender)) is not Verdict.ADMITTED:
             return verdict
-        return await self._by_group.take(chat.id) if chat and chat.id < 0 else Verdict.ADMITTED
+        return await self._by_group.count(chat.id) if chat and chat.id < 0 else Verdict.ADMITTED
 
 
 def _sender_id(update: Update) -> int | None:

@@ -208,7 +208,7 @@ class PendingUpdate:
 
     @property
     def age(self) -> float:
-        """Seconds since `take`."""
+        """Seconds since `dispatch`."""
         return time.monotonic() - self.since
 
 
@@ -235,7 +235,7 @@ class Dispatcher:
         """The updates that are not answered yet, by id."""
         return self._unfinished
 
-    def take(self, update: Update) -> PendingUpdate | None:
+    def dispatch(self, update: Update) -> PendingUpdate | None:
         """Start to answer an update, and return it with its task; None if it has been answered already."""
         pending = self._unfinished.get(update.update_id)
         if pending is not None or update.update_id in self._answered:
@@ -268,7 +268,7 @@ class Dispatcher:
     async def _answer(self, update: Update, lock: asyncio.Lock) -> None:
         async with lock:
             self._started.add(update.update_id)
-            # Not checked in `take`: another process may answer it while it waits here.
+            # Not checked in `dispatch`: another process may answer it while it waits here.
             if self._journal and update.update_id in self._journal:
                 _log.debug("Update %d has been answered already", update.update_id)
                 return

@@ -45,7 +45,7 @@ class _TakenError(Conflict):
     """Another process has confirmed updates that this one has not."""
 
 
-class UpdateSource(Protocol):
+class PollingClient(Protocol):
     """What the poller needs of a bot."""
 
     async def pending(
@@ -60,7 +60,7 @@ class Poller:
 
     def __init__(  # noqa: PLR0913  # waiting times, each with a name
         self,
-        source: UpdateSource,
+        client: PollingClient,
         dispatcher: Dispatcher,
         spool: Spool,
         kinds: tuple[str, ...],
@@ -70,7 +70,7 @@ class Poller:
         settling: float = 1.2,
         grace: float = 7.0,
     ) -> None:
-        self._source = source
+        self._client = client
         self._dispatcher = dispatcher
         self._spool = spool
         self._kinds = kinds
@@ -98,7 +98,7 @@ class Poller:
         self._resume()
         while not stop.is_set():
             for update in await run_until_stopped(stop, self._fetch(stop)) or ():
-                self._take(update)
+                self._dispatch(update)
                 self._next = max(self._next, update.update_id + 1)
             await run_until_stopped(stop, self._wait_for_answers())
             self._drop_answered()
@@ -109,8 +109,8 @@ class Poller:
     def _resume(self) -> None:
         """Continue with the updates that an earlier process left on disk."""
         for stored in self._spool.pending():
-            update = self._source.parse_update(stored)
-            self._take(update)
+            update = self._client.parse_update(stored)
+            self._dispatch(update)
             self._move_to_spool(update.update_id)
 
     @property
@@ -155,7 +155,7 @@ class Poller:
         self._drop_answered()
         offset, is_held = self._offset, bool(self._open)
         self._polled, self._polled_at = offset, time.monotonic()
-        updates = await self._source.pending(
+        updates = await self._client.pending(
             offset=offset, limit=_UPDATES_PER_POLL, wait=wait, kinds=self._kinds
         )
         self._on_poll(None)
@@ -208,11 +208,11 @@ class Poller:
             self._logged_at = time.monotonic()
             _log.warning("Another process takes the updates of this bot; waiting for it to stop")
 
-    def _take(self, update: Update) -> None:
+    def _dispatch(self, update: Update) -> None:
         if update.update_id in self._seen:
             return
         self._seen.add(update.update_id)
-        if pending := self._dispatcher.take(update):
+        if pending := self._dispatcher.dispatch(update):
             self._open[update.update_id] = pending
 
     def _drop_answered(self) -> None:
@@ -247,7 +247,7 @@ class Poller:
         if not self._is_confirmed():
             with contextlib.suppress(TelegramError, TimeoutError):
                 async with asyncio.timeout(2):
-                    await self._source.pending(offset=self._offset, limit=1, wait=0, kinds=self._kinds)
+                    await self._client.pending(offset=self._offset, limit=1, wait=0, kinds=self._kinds)
 
 
 def _is_answered(pending: PendingUpdate) -> bool:

@@ -25,7 +25,7 @@ _CHECK_INTERVAL_SECONDS = 60.0
 _MAX_TOKEN_REFUSALS = 3
 
 
-class Inbox:
+class WebhookReceiver:
     """Accepts the updates of a webhook. Telegram sends those that are not accepted again."""
 
     def __init__(self, url: str, secret: str) -> None:
@@ -50,7 +50,7 @@ class Inbox:
         """Answer an update, and return whether it was answered. If not, Telegram should send it again."""
         if self._dispatcher is None or self._parse is None:
             return False
-        pending = self._dispatcher.take(self._parse(dict(received)))
+        pending = self._dispatcher.dispatch(self._parse(dict(received)))
         if pending is None:
             return True
         done, _ = await asyncio.wait([pending.task], timeout=_ANSWER_TIMEOUT_SECONDS)
@@ -62,7 +62,7 @@ class Inbox:
         return bool(done) and not pending.task.cancelled()
 
 
-class Webhook:
+class WebhookRegistration:
     """Registers the webhook with Telegram, and registers it again if somebody removes it."""
 
     def __init__(self, bot: Bot, url: str, secret: str, kinds: tuple[str, ...]) -> None:

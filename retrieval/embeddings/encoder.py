@@ -158,7 +158,7 @@ class E5Model:
         """Read the model. Raises OSError, and ValueError for a file that is not such a model."""
         data = np.memmap(path, np.uint8, "r")
         reader = _Reader(data)
-        if reader.take(4) != _MAGIC:
+        if reader.read(4) != _MAGIC:
             raise ValueError("not an E5 model")
         reader.unpack("<I")
         self.dimensions, layers, self._heads, _, _, positions, _ = reader.unpack("<7i")
@@ -301,7 +301,7 @@ class E5Model:
         (size,) = reader.unpack("<Q")
         offsets = reader.array("<u4", count + 1).tolist()
         scores = reader.array("<f4", count).tolist()
-        blob = reader.take(size)
+        blob = reader.read(size)
         pieces = [blob[start:end].decode("utf-8", "replace") for start, end in pairwise(offsets)]
         characters, _ = reader.unpack("<iI")
         normalized: dict[int, str] = {}
@@ -331,16 +331,16 @@ class _Reader:
         self._data = data
         self._position = 0
 
-    def take(self, size: int) -> bytes:
+    def read(self, size: int) -> bytes:
         part = self._data[self._position : self._position + size].tobytes()
         self._position += size
         return part
 
     def unpack(self, layout: str) -> tuple[Any, ...]:
-        return struct.unpack(layout, self.take(struct.calcsize(layout)))
+        return struct.unpack(layout, self.read(struct.calcsize(layout)))
 
     def array(self, dtype: str, count: int) -> NDArray[Any]:
-        return np.frombuffer(self.take(count * np.dtype(dtype).itemsize), dtype)
+        return np.frombuffer(self.read(count * np.dtype(dtype).itemsize), dtype)
 
     def tensors(self) -> dict[str, tuple[int, int]]:
         """Read the tensor directory: the start of each tensor in bytes, and its number of elements."""
@@ -348,7 +348,7 @@ class _Reader:
         (count,) = self.unpack("<i")
         for _ in range(count):
             (length,) = self.unpack("<H")
-            name = self.take(length).decode("ascii")
+            name = self.read(length).decode("ascii")
             _, size, start, _ = self.unpack("<BIQQ")
             directory[name] = start, size
         return directory

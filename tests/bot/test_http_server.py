@@ -14,7 +14,7 @@ from bot.http_server import Health, build_web_app, serving
 from bot.monitoring import Metrics
 from bot.telegram.dispatcher import AnsweredJournal, Dispatcher
 from bot.telegram.messaging import CancellableWaits
-from bot.telegram.webhook import Inbox
+from bot.telegram.webhook import WebhookReceiver
 from config import ConfigError
 from tests.bot.virtual_clock import fast, now
 
@@ -37,10 +37,10 @@ class Server:
         self.answer_seconds = 0.0
         self.wait_seconds = 0.0
         self.done: list[int] = []
-        self.inbox = Inbox("https://bot.example.org/hook?x=1", SECRET)
+        self.receiver = WebhookReceiver("https://bot.example.org/hook?x=1", SECRET)
         dispatcher = Dispatcher(self._handle, self.waits, journal)
-        self.inbox.open(lambda received: Update(received["update_id"]), dispatcher)
-        self.app = build_web_app(self.health, self.metrics, self.inbox)
+        self.receiver.open(lambda received: Update(received["update_id"]), dispatcher)
+        self.app = build_web_app(self.health, self.metrics, self.receiver)
 
     async def _handle(self, update: Update) -> None:
         if self.wait_seconds:
@@ -200,9 +200,9 @@ async def test_an_update_that_another_process_gave_up(tmp_path: Path) -> None:
 
 @fast
 async def test_a_closed_inbox() -> None:
-    """A closed inbox accepts no updates, so that Telegram sends them again."""
+    """A closed receiver accepts no updates, so that Telegram sends them again."""
     server = Server()
-    server.inbox.close()
+    server.receiver.close()
     response = await server.request("POST", "/hook", content=b'{"update_id": 1}', headers={HEADER: SECRET})
     assert (503, "1") == (response.status_code, response.headers["retry-after"])
     assert [] == server.done
@@ -338,7 +338,7 @@ async def test_serving(server: Server) -> None:
 )
 async def test_local_pages(server: Server, address: str, expected: int) -> None:
     """Local pages are answered on loopback addresses only; the webhook is answered on all."""
-    app = build_web_app(server.health, server.metrics, server.inbox, local_pages=True)
+    app = build_web_app(server.health, server.metrics, server.receiver, local_pages=True)
     server.health.is_ready = True
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{address}") as client:
         for path in ("/healthz", "/readyz", "/metrics"):

@@ -19,7 +19,7 @@ from tests.eval.sources import (
     FETCHED_DIR,
     SOURCES_FILE,
     Collection,
-    Source,
+    Upstream,
     find_problems,
     read_collections,
     sha256,
@@ -79,7 +79,7 @@ def fetch(collection: Collection, into: Path, clones: Path | None) -> bool:
     return not remaining
 
 
-def _fetch_source(source: Source, folder: Path, clones: Path | None) -> dict[str, str]:
+def _fetch_source(source: Upstream, folder: Path, clones: Path | None) -> dict[str, str]:
     """Write the missing documents of a source. Return the reasons for those not written, by name.
 
     Raises FetchError.
@@ -100,7 +100,7 @@ def _fetch_source(source: Source, folder: Path, clones: Path | None) -> dict[str
 
 
 @contextmanager
-def _open_source(source: Source, paths: Iterable[str], clones: Path | None) -> Iterator[Reader]:
+def _open_source(source: Upstream, paths: Iterable[str], clones: Path | None) -> Iterator[Reader]:
     with tempfile.TemporaryDirectory(prefix="verbatim-") as scratch:
         if source.is_package:
             yield _folder_reader(_unpack_package(source, Path(scratch)))
@@ -110,7 +110,7 @@ def _open_source(source: Source, paths: Iterable[str], clones: Path | None) -> I
             yield _blob_reader(_fetch_commit(source, paths, Path(scratch)), source)
 
 
-def _find_clone(source: Source, clones: Path) -> Path:
+def _find_clone(source: Upstream, clones: Path) -> Path:
     """Return the git directory of a clone, `owner+name` or `owner/name`, bare or not. Raises FetchError."""
     owner, name = source.address.removesuffix(".git").split("/")[-2:]
     for folder in (clones / f"{owner}+{name}", clones / owner / name):
@@ -120,7 +120,7 @@ def _find_clone(source: Source, clones: Path) -> Path:
     raise FetchError(f"{source.address}: no clone {owner}+{name} or {owner}/{name} in {clones}")
 
 
-def _fetch_commit(source: Source, paths: Iterable[str], scratch: Path) -> Path:
+def _fetch_commit(source: Upstream, paths: Iterable[str], scratch: Path) -> Path:
     """Fetch a commit with only some of its files. Raises FetchError."""
     _run_git(scratch, source, "init", "--quiet", "--bare")
     _run_git(scratch, source, "remote", "add", "origin", source.address)
@@ -135,7 +135,7 @@ def _fetch_commit(source: Source, paths: Iterable[str], scratch: Path) -> Path:
     return scratch
 
 
-def _blob_reader(git: Path, source: Source) -> Reader:
+def _blob_reader(git: Path, source: Upstream) -> Reader:
     """Return a reader of the files of a commit. Line ends are as committed, not converted by a checkout."""
     blobs = _list_blobs(git, source)
 
@@ -145,7 +145,7 @@ def _blob_reader(git: Path, source: Source) -> Reader:
     return read_path
 
 
-def _list_blobs(git: Path, source: Source) -> dict[str, str]:
+def _list_blobs(git: Path, source: Upstream) -> dict[str, str]:
     """Return the object names of files, without links, by path. Raises FetchError without this commit."""
     output = _run_git(git, source, "ls-tree", "-r", "-z", "--full-tree", source.version)
     entries = (line.split("\t", 1) for line in os.fsdecode(output).split("\0") if line)
@@ -153,14 +153,14 @@ def _list_blobs(git: Path, source: Source) -> dict[str, str]:
     return {path: blob for (mode, kind, blob), path in fields if kind == "blob" and mode != _SYMLINK}
 
 
-def _run_git(git: Path, source: Source, *arguments: str, stdin: bytes = b"") -> bytes:
+def _run_git(git: Path, source: Upstream, *arguments: str, stdin: bytes = b"") -> bytes:
     # No password prompts, and no fetching into clones.
     environment = {name: value for name, value in os.environ.items() if name not in _HOOK_VARIABLES}
     environment |= {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
     return _run(["git", "--git-dir", str(git), *arguments], source, environment, stdin=stdin)
 
 
-def _unpack_package(source: Source, scratch: Path) -> Path:
+def _unpack_package(source: Upstream, scratch: Path) -> Path:
     """Download and unpack a Debian package, and return its folder. Raises FetchError."""
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
@@ -187,7 +187,7 @@ def _folder_reader(folder: Path) -> Reader:
 
 def _run(
     command: Sequence[str],
-    source: Source,
+    source: Upstream,
     environment: dict[str, str],
     folder: Path | None = None,
     stdin: bytes = b"",

@@ -17,7 +17,7 @@ FETCHED_DIR = Path(__file__).parents[2] / ".eval"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Upstream:
     """A repository at a commit, or a version of a Debian package.
 
     `documents` maps names in the collection to paths in the source, `checksums` maps names to SHA-256 in
@@ -47,7 +47,7 @@ class Collection:
     part: str
     languages: tuple[str, ...]
     about: str
-    sources: tuple[Source, ...]
+    sources: tuple[Upstream, ...]
 
     @property
     def checksums(self) -> dict[str, str]:
@@ -111,10 +111,10 @@ def _parse_collection(entry: Mapping[str, Any]) -> Collection:
     )
 
 
-def _parse_source(entry: Mapping[str, Any]) -> Source:
+def _parse_source(entry: Mapping[str, Any]) -> Upstream:
     is_package = "package" in entry
     documents = {_document_name(path, entry): path for path in entry["files"]}
-    return Source(
+    return Upstream(
         address=entry["package" if is_package else "repository"],
         version=entry["version" if is_package else "commit"],
         is_package=is_package,

@@ -25,7 +25,7 @@ from tests.eval.report import PARTS, CollectionResult, report_sections
 from tests.eval.sources import (
     EVERYDAY_DIR,
     Collection,
-    Source,
+    Upstream,
     digest,
     find_problems,
     read_collections,
@@ -228,7 +228,7 @@ def test_page_metrics() -> None:
 
 def _collection(name: str = "a", part: str = "fit", **documents: str) -> Collection:
     checksums = {document: sha256(text.encode()) for document, text in documents.items()}
-    source = Source("address", "1", True, "CC0", {document: document for document in checksums}, checksums)
+    source = Upstream("address", "1", True, "CC0", {document: document for document in checksums}, checksums)
     return Collection(name, part, ("en",), "about", (source,))
 
 

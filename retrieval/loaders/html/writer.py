@@ -10,7 +10,7 @@ from retrieval.loaders.html.html import LINE_ATTRIBUTE
 MAX_LIST_DEPTH = 40
 
 
-class SourceLine(NamedTuple):
+class MarkupLine(NamedTuple):
     """A line of a source, from 1, and what it shows as HTML."""
 
     number: int
@@ -32,12 +32,12 @@ class HtmlWriter:
         self.end_lists()
         return "".join(self._parts)
 
-    def block(self, tag: str, lines: Sequence[SourceLine]) -> None:
+    def block(self, tag: str, lines: Sequence[MarkupLine]) -> None:
         """Write an element with the text of some lines; it stays in the list item that is open."""
         if lines:
             self._parts.append(f"<{tag}{_at(lines[0].number)}>{_join(lines)}</{tag}>")
 
-    def heading(self, level: int, line: SourceLine) -> None:
+    def heading(self, level: int, line: MarkupLine) -> None:
         self.end_lists()
         self.block(f"h{min(max(level, 1), 6)}", [line])
 
@@ -58,7 +58,7 @@ class HtmlWriter:
             self._parts.append("</dd>" if tag == "dl" else "</li>")
         self._parts.append("" if tag == "dl" else "<li>")
 
-    def term(self, depth: int, line: SourceLine) -> None:
+    def term(self, depth: int, line: MarkupLine) -> None:
         """Begin an item of a list of definitions; the definition is written next."""
         self.item(depth, "dl")
         self.block("dt", [line])
@@ -84,6 +84,6 @@ def _at(number: int) -> str:
     return f" {LINE_ATTRIBUTE}={number}"
 
 
-def _join(lines: Sequence[SourceLine]) -> str:
+def _join(lines: Sequence[MarkupLine]) -> str:
     first, *rest = lines
     return first.html + "".join(f"\n<wbr{_at(line.number)}>{line.html}" for line in rest)

@@ -12,7 +12,7 @@ import regex
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.html import extract_all_blocks, parse_html
-from retrieval.loaders.html.writer import HtmlWriter, SourceLine
+from retrieval.loaders.html.writer import HtmlWriter, MarkupLine
 from retrieval.model import Document
 
 _HEADING = regex.compile(r"(?P<marks>={1,6}|#{1,6})[ \t]+(?P<title>\S.*?)(?:[ \t]+(?P=marks))?\s*")
@@ -69,7 +69,7 @@ class _AsciidocConverter:
         self._lines = [line.rstrip() for line in lines]
         self._at = 0
         self._writer = HtmlWriter()
-        self._paragraph: list[SourceLine] = []
+        self._paragraph: list[MarkupLine] = []
         self._values = dict(_BUILT_IN)
         self._marks: list[str] = []
         # The line of block attributes above the block, and whether a list goes on after a `+`.
@@ -224,8 +224,8 @@ class _AsciidocConverter:
         shown = [(number, [_shown_cell(self._resolve(cell)) for cell in cells]) for number, cells in rows]
         self._writer.table(shown, has_header=has_header and len(rows) > 1)
 
-    def _shown(self, text: str) -> SourceLine:
-        return SourceLine(self._at + 1, _inline(self._resolve(text.strip())))
+    def _shown(self, text: str) -> MarkupLine:
+        return MarkupLine(self._at + 1, _inline(self._resolve(text.strip())))
 
     def _end_paragraph(self) -> None:
         self._writer.block("p", self._paragraph)

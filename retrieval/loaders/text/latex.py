@@ -25,7 +25,7 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.html import extract_all_blocks, parse_html
-from retrieval.loaders.html.writer import HtmlWriter, SourceLine
+from retrieval.loaders.html.writer import HtmlWriter, MarkupLine
 from retrieval.model import Document
 
 _HEADINGS = {
@@ -166,7 +166,7 @@ class _LatexConverter:
         self._breaks = [match.start() for match in regex.finditer("\n", text)]
         self._to_text = LatexNodes2Text(math_mode="text", keep_comments=False)
         self._writer = HtmlWriter()
-        self._paragraph: list[SourceLine] = []
+        self._paragraph: list[MarkupLine] = []
         # The tags of the open lists, and where the part that is converted begins.
         self._lists: list[str] = []
         self._offset = 0
@@ -245,7 +245,7 @@ class _LatexConverter:
         if name in _HEADINGS:
             self._heading(node, name)
         elif name in {"\\", "newline", "tabularnewline"}:
-            self._paragraph.append(SourceLine(self._number(node.pos), "<br>"))
+            self._paragraph.append(MarkupLine(self._number(node.pos), "<br>"))
         elif name in {"item", "bibitem"}:
             return self._item(node, after)
         elif name in {"title", "author"}:
@@ -413,25 +413,25 @@ class _LatexConverter:
 
     def _add(self, text: str, pos: int) -> None:
         if text:
-            self._paragraph.append(SourceLine(self._number(pos), escape(text, quote=False)))
+            self._paragraph.append(MarkupLine(self._number(pos), escape(text, quote=False)))
 
     def _end_paragraph(self) -> None:
         self._writer.block("p", list(_joined(self._paragraph)))
         self._paragraph = []
 
-    def _line(self, pos: int, text: str) -> SourceLine:
-        return SourceLine(self._number(pos), escape(text, quote=False))
+    def _line(self, pos: int, text: str) -> MarkupLine:
+        return MarkupLine(self._number(pos), escape(text, quote=False))
 
     def _number(self, pos: int) -> int:
         return bisect_right(self._breaks, self._offset + pos - 1) + 1
 
 
-def _joined(parts: Sequence[SourceLine]) -> Iterator[SourceLine]:
+def _joined(parts: Sequence[MarkupLine]) -> Iterator[MarkupLine]:
     """Yield the lines of a paragraph, each of the parts that are in it."""
-    lines: list[SourceLine] = []
+    lines: list[MarkupLine] = []
     for part in parts:
         if lines and lines[-1].number == part.number:
-            lines[-1] = SourceLine(part.number, lines[-1].html + part.html)
+            lines[-1] = MarkupLine(part.number, lines[-1].html + part.html)
         else:
             lines.append(part)
     while lines and not lines[0].html.strip():

@@ -10,7 +10,7 @@ import regex
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.html import extract_all_blocks, parse_html
-from retrieval.loaders.html.writer import HtmlWriter, SourceLine
+from retrieval.loaders.html.writer import HtmlWriter, MarkupLine
 from retrieval.model import Document
 
 _KEYWORD = regex.compile(r"\s*#\+(?P<name>[\w-]+)(?:\[[^\]]*\])?:[ \t]*(?P<value>.*)")
@@ -75,7 +75,7 @@ class _OrgConverter:
         self._lines = lines
         self._at = 0
         self._writer = HtmlWriter()
-        self._paragraph: list[SourceLine] = []
+        self._paragraph: list[MarkupLine] = []
         self._indents: list[int] = []
         self._searched: dict[str, int] = {}
 
@@ -212,8 +212,8 @@ class _OrgConverter:
         self._searched[end.pattern] = number
         return None
 
-    def _shown(self, text: str) -> SourceLine:
-        return SourceLine(self._at + 1, _inline(text))
+    def _shown(self, text: str) -> MarkupLine:
+        return MarkupLine(self._at + 1, _inline(text))
 
     def _end_paragraph(self) -> None:
         self._writer.block("p", self._paragraph)

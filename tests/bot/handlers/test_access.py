@@ -199,9 +199,9 @@ ADMITTED, NOTICE, REFUSED = Verdict.ADMITTED, Verdict.REFUSED_WITH_NOTICE, Verdi
 async def test_one_notice() -> None:
     """The first request beyond the limit gets a notice, the next ones nothing; others are not affected."""
     limits = QuestionQuota(3)
-    verdicts = [await limits.take(1) for _ in range(6)]
+    verdicts = [await limits.count(1) for _ in range(6)]
     assert [ADMITTED, ADMITTED, ADMITTED, NOTICE, REFUSED, REFUSED] == verdicts
-    assert ADMITTED == await limits.take(2)
+    assert ADMITTED == await limits.count(2)
 
 
 @pytest.mark.parametrize("per_minute", [1, 2, 3, 60])
@@ -210,7 +210,7 @@ async def test_refill(per_minute: int) -> None:
     """After a minute without requests, the bucket is full again, and a notice is due again."""
     limits = QuestionQuota(per_minute)
     for _ in range(2):
-        verdicts = [await limits.take(1) for _ in range(per_minute + 2)]
+        verdicts = [await limits.count(1) for _ in range(per_minute + 2)]
         assert [*[ADMITTED] * per_minute, NOTICE, REFUSED] == verdicts
         await asyncio.sleep(60.1)
 
@@ -221,7 +221,7 @@ async def test_no_second_notice_while_requests_continue() -> None:
     limits = QuestionQuota(6)
     verdicts = []
     for _ in range(100):
-        verdicts.append(await limits.take(1))
+        verdicts.append(await limits.count(1))
         await asyncio.sleep(1)
     assert 1 == verdicts.count(NOTICE)
     assert 14 <= verdicts.count(ADMITTED) <= 16
@@ -231,7 +231,7 @@ async def test_no_second_notice_while_requests_continue() -> None:
 async def test_no_limit() -> None:
     """A limit of 0 admits everything."""
     limits = QuestionQuota(0)
-    assert {ADMITTED} == {await limits.take(1) for _ in range(1000)}
+    assert {ADMITTED} == {await limits.count(1) for _ in range(1000)}
 
 
 @given(st.integers(1, 20), st.lists(st.sampled_from([0.0, 0.5, 2.0, 10.0, 60.0]), max_size=80))
@@ -242,7 +242,7 @@ async def test_at_most_a_bucket_and_a_refill_per_minute(per_minute: int, gaps: l
     for gap in gaps:
         await asyncio.sleep(gap)
         now += gap
-        if await limits.take(1) is ADMITTED:
+        if await limits.count(1) is ADMITTED:
             admitted.append(now)
     for at in admitted:
         assert len([time for time in admitted if at <= time < at + 60]) <= 2 * per_minute
@@ -254,5 +254,5 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access, "_MAX_BUCKETS", 3)
     limits = QuestionQuota(1)
     for key in range(10):
-        await limits.take(key)
+        await limits.count(key)
     assert [7, 8, 9] == list(limits._buckets)

@@ -27,8 +27,8 @@ async def test_chats_are_answered_side_by_side() -> None:
     answers = Answers()
     answers.takes[1] = 5
     dispatcher = Dispatcher(answers, CancellableWaits())
-    dispatcher.take(update(1, chat=1))
-    dispatcher.take(update(2, chat=2))
+    dispatcher.dispatch(update(1, chat=1))
+    dispatcher.dispatch(update(2, chat=2))
     await _wait_for_all(dispatcher)
     assert [2, 1] == answers.done
 
@@ -49,7 +49,7 @@ async def test_a_chat_is_answered_in_order(plan: list[tuple[int, float, bool]]) 
         active.remove(chat)
 
     dispatcher = Dispatcher(handle, CancellableWaits())
-    pending_updates = [dispatcher.take(update(number, chat)) for number, (chat, _, _) in enumerate(plan)]
+    pending_updates = [dispatcher.dispatch(update(number, chat)) for number, (chat, _, _) in enumerate(plan)]
     await asyncio.sleep(0.1)
     given_up = []
     for pending, (_, _, is_given_up) in zip(pending_updates, plan, strict=True):
@@ -68,11 +68,11 @@ async def test_an_update_is_answered_once() -> None:
     """An update that is taken again is not answered again, neither while it is pending nor afterwards."""
     answers = Answers()
     dispatcher = Dispatcher(answers, CancellableWaits())
-    pending = dispatcher.take(update(1))
+    pending = dispatcher.dispatch(update(1))
     await asyncio.sleep(0)
-    assert pending is dispatcher.take(update(1))
+    assert pending is dispatcher.dispatch(update(1))
     await _wait_for_all(dispatcher)
-    assert dispatcher.take(update(1)) is None
+    assert dispatcher.dispatch(update(1)) is None
     assert [1] == answers.done
 
 
@@ -81,12 +81,12 @@ async def test_an_update_that_was_given_up_can_be_taken_again() -> None:
     """An update that was given up does not count as answered."""
     answers = Answers()
     dispatcher = Dispatcher(answers, CancellableWaits())
-    pending = dispatcher.take(update(1))
+    pending = dispatcher.dispatch(update(1))
     assert pending
     dispatcher.give_up(pending)
     await _wait_for_all(dispatcher)
     assert [] == answers.done
-    assert dispatcher.take(update(1))
+    assert dispatcher.dispatch(update(1))
     await _wait_for_all(dispatcher)
     assert [1] == answers.done
 
@@ -104,7 +104,7 @@ async def test_finishing() -> None:
 
     dispatcher = Dispatcher(handle, waits)
     pending_updates = [
-        dispatcher.take(update(number, chat)) for number, chat in ((1, 1), (2, 2), (3, 1), (4, 4))
+        dispatcher.dispatch(update(number, chat)) for number, chat in ((1, 1), (2, 2), (3, 1), (4, 4))
     ]
     await asyncio.sleep(1)
     stopped_at = now()
@@ -142,13 +142,13 @@ async def test_an_error_does_not_stop_the_others(caplog: pytest.LogCaptureFixtur
         done.append(update_.update_id)
 
     dispatcher = Dispatcher(handle, CancellableWaits())
-    dispatcher.take(update(1))
-    dispatcher.take(update(2))
+    dispatcher.dispatch(update(1))
+    dispatcher.dispatch(update(2))
     with caplog.at_level(logging.ERROR):
         await _wait_for_all(dispatcher)
     assert [2] == done
     assert ["Update 1 could not be handled"] == caplog.messages
-    assert dispatcher.take(update(1)) is None
+    assert dispatcher.dispatch(update(1)) is None
 
 
 @fast
@@ -157,9 +157,9 @@ async def test_only_the_latest_answered_updates_are_remembered(monkeypatch: pyte
     monkeypatch.setattr(dispatcher_module, "_MAX_ANSWERED_IDS", 10)
     dispatcher = Dispatcher(Answers(), CancellableWaits())
     for number in range(50):
-        dispatcher.take(update(number, chat=number + 1))
+        dispatcher.dispatch(update(number, chat=number + 1))
     await _wait_for_all(dispatcher)
-    again = {number: dispatcher.take(update(number, chat=number + 1)) for number in range(50)}
+    again = {number: dispatcher.dispatch(update(number, chat=number + 1)) for number in range(50)}
     assert list(range(40, 50)) == [number for number, pending in again.items() if pending is None]
     await _wait_for_all(dispatcher)
 
@@ -172,7 +172,7 @@ async def test_idle_chats_take_no_memory() -> None:
     earlier = _locks()
     dispatcher = Dispatcher(Answers(), CancellableWaits())
     for number in range(50):
-        dispatcher.take(update(number, chat=number + 1))
+        dispatcher.dispatch(update(number, chat=number + 1))
     assert len(earlier) + 50 == len(_locks())
     await _wait_for_all(dispatcher)
     assert len(earlier) == len(_locks())
@@ -195,7 +195,7 @@ async def test_a_second_attempt_can_be_given_up_before_it_starts() -> None:
 
     dispatcher = Dispatcher(handle, waits)
     for seconds in (1, 0):
-        pending = dispatcher.take(update(1))
+        pending = dispatcher.dispatch(update(1))
         assert pending
         if seconds:
             await asyncio.sleep(seconds)
@@ -212,8 +212,8 @@ async def test_updates_without_a_chat_are_in_order() -> None:
     answers.takes[1] = 1
     dispatcher = Dispatcher(answers, CancellableWaits())
     for number in (1, 2):
-        dispatcher.take(Update(number))
-    dispatcher.take(update(3, chat=User(7, "Ada", is_bot=False).id))
+        dispatcher.dispatch(Update(number))
+    dispatcher.dispatch(update(3, chat=User(7, "Ada", is_bot=False).id))
     await _wait_for_all(dispatcher)
     assert [3, 1, 2] == answers.done
 
@@ -222,7 +222,7 @@ async def test_updates_without_a_chat_are_in_order() -> None:
 async def test_age() -> None:
     """The age of an update is the seconds since it was taken."""
     dispatcher = Dispatcher(Answers(), CancellableWaits())
-    pending = dispatcher.take(update(1))
+    pending = dispatcher.dispatch(update(1))
     await asyncio.sleep(3)
     assert pending
     assert 3.0 == round(pending.age, 3)
@@ -240,7 +240,7 @@ async def test_answered_updates_are_in_the_journal(tmp_path: Path) -> None:
 
     dispatcher = Dispatcher(handle, waits, AnsweredJournal(tmp_path))
     for number in (1, 2, 3):
-        dispatcher.take(update(number, chat=number))
+        dispatcher.dispatch(update(number, chat=number))
     await asyncio.sleep(0.5)
     assert [False, True, False] == [number in AnsweredJournal(tmp_path) for number in (1, 2, 3)]
     await dispatcher.finish(grace=7)
@@ -254,10 +254,10 @@ async def test_an_update_in_the_journal_is_not_answered(tmp_path: Path) -> None:
     answers.takes[2] = 5
     dispatcher = Dispatcher(answers, CancellableWaits(), AnsweredJournal(tmp_path))
     other_process.add(1)
-    updates = [dispatcher.take(update(number)) for number in (1, 2, 3)]
+    updates = [dispatcher.dispatch(update(number)) for number in (1, 2, 3)]
     await asyncio.sleep(1)
     other_process.add(3)
     await _wait_for_all(dispatcher)
     assert [2] == answers.done
     assert [False] * 3 == [pending.task.cancelled() for pending in updates if pending]
-    assert dispatcher.take(update(3)) is None
+    assert dispatcher.dispatch(update(3)) is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from telegram import WebhookInfo
 from telegram.error import InvalidToken, NetworkError, TelegramError
 
-from bot.telegram.webhook import Inbox, Webhook
+from bot.telegram.webhook import WebhookReceiver, WebhookRegistration
 from tests.bot.virtual_clock import fast
 
 URL = "https://bot.example.org/hook"
@@ -38,8 +38,8 @@ class FakeBot:
         return WebhookInfo(self.url, False, 0, last_error_date=when, last_error_message=why)
 
 
-def _webhook(bot: Any) -> Webhook:
-    return Webhook(bot, URL, "secret", ("message",))
+def _webhook(bot: Any) -> WebhookRegistration:
+    return WebhookRegistration(bot, URL, "secret", ("message",))
 
 
 @contextlib.asynccontextmanager
@@ -132,13 +132,13 @@ async def test_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> Non
     ],
 )
 def test_the_path_is_that_of_the_address(url: str, path: str) -> None:
-    """The path of the inbox is that of the webhook address."""
-    assert path == Inbox(url, "secret").path
+    """The path of the receiver is that of the webhook address."""
+    assert path == WebhookReceiver(url, "secret").path
 
 
 @given(st.text())
 def test_only_the_secret_is_accepted(given_secret: str) -> None:
     """No other text passes for the secret."""
-    inbox = Inbox(URL, "secret")
-    assert (given_secret == "secret") == inbox.is_secret(given_secret)
-    assert inbox.is_secret("secret")
+    receiver = WebhookReceiver(URL, "secret")
+    assert (given_secret == "secret") == receiver.is_secret(given_secret)
+    assert receiver.is_secret("secret")
