@@ -243,7 +243,7 @@ class TemplateTagRemover:
 
 
 def _address_in(tag: str) -> str:
-    """Return the only e-mail address among the arguments of a call, or the web address that is the only one."""
+    """Return the e-mail address among the arguments of a call, or the web address that is its only one."""
     call = _CALL.match(tag)
     if call is None:
         return ""
