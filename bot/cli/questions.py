@@ -21,7 +21,15 @@ from bot.cli.indexing import open_documents
 from bot.cli.output import UsageFailure, count_noun, print_text
 from bot.i18n.messages import Texts, small_talk_reply, texts_for
 from bot.views.refusals import MAX_CLOSEST_PASSAGES, closest_quotes, explain_refusal
-from bot.views.text_layout import MAX_PLACES, citation_location, heading_line, location_text, place_text
+from bot.views.text_layout import (
+    MAX_PLACES,
+    citation_location,
+    heading_line,
+    location_below_question,
+    location_text,
+    place_text,
+    question_above,
+)
 from retrieval.documents.library import SingleLibrary
 from retrieval.model import Answer, Citation, Source, Span
 from retrieval.query.intent import (
@@ -144,10 +152,14 @@ def visible_line(text: str) -> str:
 def render_citation(citation: Citation, texts: Texts, style: TerminalStyle) -> str:
     """Return a quote and, below it, its source."""
     names = texts.list_separator.join([citation.document, *citation.copies])
-    location = f"{citation_location(citation, texts)} · {names}"
     if not citation.is_legible:
+        location = f"{citation_location(citation, texts)} · {names}"
         return f"{texts.scan_hard_to_read}\n  {_dim(visible_line(f'— {location}'), style)}"
-    return render_quote(citation, location, style)
+    quote = render_quote(citation, f"{location_below_question(citation, texts)} · {names}", style)
+    question = visible_line(question_above(citation))
+    # Without colours and bars, brackets tell that this is no part of the quote.
+    asked = click.style(question, bold=True) if style.styled else f"[{question}]"
+    return f"{asked}\n{quote}" if question else quote
 
 
 def render_quote(citation: Citation, location: str, style: TerminalStyle) -> str:
