@@ -37,6 +37,8 @@ _MIN_MISREAD_RUN = 3
 # Speakers, names of columns and answers recur, headings rarely.
 _MIN_DISTINCT_SHARE = 0.7
 _MIN_UNNUMBERED = 2
+# Of paragraphs that begin with a short line, in a text without other headings.
+_MIN_TIGHT = 3
 _MAX_LEVELS = 6
 # The length of a rule under a title, in lengths of the title.
 _MIN_RULE_SHARE, _MAX_RULE_SHARE = 0.6, 1.7
@@ -565,7 +567,7 @@ def _follows(before: tuple[int, ...], number: tuple[int, ...]) -> bool:
 def _unnumbered(text: _Text, found: Mapping[int, _Candidate]) -> Iterator[_Candidate]:
     """Yield lines in capitals, in bold type, that end in a colon, and short ones between paragraphs."""
     taken = {at for candidate in found.values() for at in range(candidate.first, candidate.end)}
-    may_be_tight = _are_tight(text, found.values())
+    may_be_tight = _are_tight(text, found.values()) or (not found and _are_all_tight(text))
     by_kind: dict[Kind, list[_Candidate]] = {}
     at = 0
     while at < text.count:
@@ -598,6 +600,23 @@ def _are_tight(text: _Text, numbered: Collection[_Candidate]) -> bool:
         for candidate in numbered
         if candidate.style.kind in _NUMBERED
     )
+
+
+def _are_all_tight(text: _Text) -> bool:
+    """Return whether nearly all paragraphs are a short line above longer sentences."""
+    starts = [
+        at
+        for at in range(text.count)
+        if text.is_apart(at) and not text.is_rule(at) and _end_of_paragraph(text, at) > 1
+    ]
+    tight = [at for at in starts if _is_tight(text, at)]
+    longer = [
+        at
+        for at in tight
+        if max(width_in_columns(text.words(line)) for line in range(at + 1, _end_of_paragraph(text, at)))
+        >= 2 * width_in_columns(text.words(at))
+    ]
+    return len(longer) >= _MIN_TIGHT and len(longer) >= _MIN_TITLES_SHARE * len(starts)
 
 
 def _is_tight(text: _Text, at: int) -> bool:
