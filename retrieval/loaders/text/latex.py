@@ -79,6 +79,7 @@ _HIDDEN = frozenset(
             "begin",
             "end",
             "date",
+            "today",
             "definecolor",
             "color",
         ),
