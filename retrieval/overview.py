@@ -176,17 +176,16 @@ def _central(sentences: Sequence[_Sentence], quote_chars: int) -> list[_Sentence
 
 
 def _openings(sentences: Sequence[_Sentence], quote_chars: int) -> list[_Sentence]:
-    """Return the beginnings of the first passages, each as long as a quote may be."""
-    openings: list[_Sentence] = []
+    """Return the beginnings of the first passages, as long as quotes may be; of fewer also what follows."""
+    parts: list[_Sentence] = []
     for sentence in sentences:
-        last = openings[-1] if openings else None
-        if last is None or last.passage is not sentence.passage:
-            if len(openings) == _SHORT_OVERVIEW:
-                break
-            openings.append(sentence)
-        elif sentence.span.end - last.span.start <= quote_chars:
-            openings[-1] = replace(last, span=Span(last.span.start, sentence.span.end))
-    return openings
+        last = parts[-1] if parts else None
+        if last and last.passage is sentence.passage and sentence.span.end - last.span.start <= quote_chars:
+            parts[-1] = replace(last, span=Span(last.span.start, sentence.span.end))
+        else:
+            parts.append(sentence)
+    firsts = [part for at, part in enumerate(parts) if at == 0 or parts[at - 1].passage is not part.passage]
+    return (firsts if len(firsts) >= _SHORT_OVERVIEW else parts)[:_SHORT_OVERVIEW]
 
 
 def _is_whole(sentence: _Sentence) -> bool:

@@ -72,11 +72,12 @@ def test_fragments_are_left_out() -> None:
 
 
 def test_a_text_without_sentences() -> None:
-    """A list of words is shown by its first ones, as many as a quote holds."""
+    """A list of words is shown by its first ones, as many as three quotes hold."""
     text = "\n\n".join(f"word {number}" for number in range(100))
-    first, *_ = _quotes(make_overview(_passages(text, "a.txt"), 300))
-    assert first.startswith("word 1\n\nword 2\n\nword 3\n")
-    assert 280 < len(first) <= 300
+    quotes = _quotes(make_overview(_passages(text, "a.txt"), 300))
+    assert len(quotes) == 3
+    assert quotes[0].startswith("word 1\n\nword 2\n\nword 3\n")
+    assert all(280 < len(quote) <= 300 for quote in quotes[:2])
 
 
 def test_a_text_of_short_parts() -> None:
