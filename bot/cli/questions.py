@@ -38,6 +38,7 @@ from retrieval.query.intent import (
     documents_meant,
     find_files,
     may_name_files,
+    only_document_about,
     parse_document_question,
 )
 
@@ -240,6 +241,14 @@ async def answer_about_documents(
     return await _render_documents(candidates, library, texts, style) if candidates else None
 
 
+async def overview_instead(
+    text: str, answer: Answer, library: SingleLibrary, texts: Texts, style: TerminalStyle
+) -> str | None:
+    """Return the overview of the only document that a question without a sure answer can mean, or None."""
+    source = None if answer.answered else only_document_about(text, library.sources)
+    return await _render_overview(source, library, texts, style) if source else None
+
+
 async def _render_documents(
     sources: Sequence[Source], library: SingleLibrary, texts: Texts, style: TerminalStyle
 ) -> str:
@@ -310,9 +319,10 @@ def ask(docs: Path | None, question: str | BinaryIO, quotes: int, *, as_json: bo
             )
             if as_json:
                 print_text(json.dumps(answer_json(answer), ensure_ascii=False))
-            else:
-                print_text(answer_text(answer, texts_for(), style, quotes=slice(quotes)))
-            return answer.certainty != "none"
+                return answer.certainty != "none"
+            overview = runner.run(overview_instead(line, answer, library, texts_for(), style))
+            print_text(overview or answer_text(answer, texts_for(), style, quotes=slice(quotes)))
+            return answer.certainty != "none" or overview is not None
 
         if isinstance(question, str):
             sys.exit(0 if print_answer(question) else 1)
@@ -361,6 +371,10 @@ def chat(docs: Path | None) -> None:
                 continue
             if line.strip():
                 answer, shown = runner.run(_answer_line(library, line, question)), 0
+                if overview := runner.run(overview_instead(line, answer, library, texts_for(), style)):
+                    answer = None
+                    print_text(overview + "\n")
+                    continue
                 if not answer.asks_nothing:
                     question = answer.question
             elif answer is None or not answer.answered:

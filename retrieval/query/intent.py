@@ -298,6 +298,18 @@ def documents_meant(name: str, sources: Sequence[Source], *, is_whole: bool = Fa
     return list(sources) if not found and (not name or is_any_document(name)) else found
 
 
+def only_document_about(text: str, sources: Sequence[Source]) -> Source | None:
+    """Return the only document that a question for the contents of one can mean: "what is in the goulash".
+
+    A part of its title is enough, so this is for questions that no quote answers.
+    """
+    question = parse_document_question(text)
+    if question is None or question.topic is not Topic.CONTENTS:
+        return None
+    found = find_documents(question.subject, sources)
+    return found[0] if len(found) == 1 else None
+
+
 # The kinds of files that people have words for, which a title rarely has.
 _SUFFIXES = {
     "mails": frozenset({".eml", ".msg", ".mbox"}),

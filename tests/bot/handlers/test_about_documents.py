@@ -95,6 +95,19 @@ async def test_no_document_of_that_name(application: Any, telegram: Any, library
 
 
 @pytest.mark.usefixtures("two_documents")
+async def test_a_part_of_the_title(
+    application: Any, telegram: Any, library: Any, citation: Any, answer: Any
+) -> None:
+    """A question for what is in a document named by a part of its title shows it if no quote answers."""
+    question = "what is in the land?"
+    library.sources = (library.sources[0], replace(library.sources[1], name="a.txt", title="Land of goats"))
+    assert (await _ask(application, telegram, question)).startswith("Land of goats\n")
+    assert [question] == library.questions
+    library.answers = {question: answer(citation("Words.", (0, 6)))}
+    assert (await _ask(application, telegram, question)).startswith("Words.\n")
+
+
+@pytest.mark.usefixtures("two_documents")
 @pytest.mark.parametrize(
     ("passage_id", "shown"), [("000000000001folder02", LAND), ("000000000001folder01", SEA)]
 )
