@@ -43,7 +43,10 @@ _ARGUMENT = regex.compile(
     r"|(?<=\s)(?P<value>[^\s\"'=(){}<>]+@[^\s\"'=(){}<>]+)"
 )
 _CALL = regex.compile(r"\{(?:\{[<%]|%)-?\s*(?P<name>[\w.:/-]+)\s|\{\{-?\s*(?P<name>[\w.:]+)\(")
-_E_MAIL = regex.compile(r"(?:mailto:)?(?P<address>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)")
+# An e-mail address or an international telephone number.
+_CONTACT = regex.compile(
+    r"(?:mailto:)?(?P<address>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?:tel:)?(?P<address>\+\d[\d ()/.-]{5,})"
+)
 _WEB_ADDRESS = regex.compile(r"(?P<address>https?://\S+)")
 # Other calls with a web address show a picture or a film.
 _NAMES_OF_LINKS = regex.compile(r"link|url|href", regex.IGNORECASE)
@@ -243,14 +246,14 @@ class TemplateTagRemover:
 
 
 def _address_in(tag: str) -> str:
-    """Return the e-mail address among the arguments of a call, or the web address that is its only one."""
+    """Return the e-mail address or telephone number in the arguments of a call, or its only one if a link."""
     call = _CALL.match(tag)
     if call is None:
         return ""
     arguments = list(_ARGUMENT.finditer(tag, call.end("name")))
-    mails = [match["address"] for argument in arguments if (match := _E_MAIL.fullmatch(argument["value"]))]
-    if len(mails) == 1:
-        return mails[0]
+    found = {match["address"] for argument in arguments if (match := _CONTACT.fullmatch(argument["value"]))}
+    if len(found) == 1:
+        return found.pop()
     if len(arguments) == 1 and _NAMES_OF_LINKS.search(f"{call['name']} {arguments[0]['name'] or ''}"):
         match = _WEB_ADDRESS.fullmatch(arguments[0]["value"])
         return match["address"] if match else ""

@@ -34,6 +34,8 @@ def test_hugo(source: str, expected: list[str]) -> None:
         ('Write to {{< email "x@y.org" >}}.', "Write to x@y.org."),
         ('Write to {{< mailto email="x@y.org" subject="Hi" />}}.', "Write to x@y.org."),
         ("Write to {% mailto x@y.org %}.", "Write to x@y.org."),
+        ("Write to {{ mailto('x@y.org', 'x@y.org') }}.", "Write to x@y.org."),
+        ('Call {{< cloakemail address="+1 212 664-7665" protocol="tel" >}}.', "Call +1 212 664-7665."),
         ('{{< mailto email="x@y.org" >}}Write{{< /mailto >}} to us.', "Write to us."),
         ('See {{ link(url="https://y.org/a") }}.', "See https://y.org/a."),
         ('See {{< youtube "https://y.org/a" >}} here.', "See here."),
