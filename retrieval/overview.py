@@ -6,7 +6,7 @@ sentences, with LexRank and with the sentence encoder.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import regex
@@ -32,6 +32,7 @@ _MIN_LETTERS = 0.75
 _SENTENCE_END = regex.compile(r"[.!?…؟。！？।۔][\p{Pe}\p{Pf}\"'”’]*$")
 _SENTENCE_START = regex.compile(r"[\p{Pi}\p{Ps}\"'“„«¿¡]*[\p{Lu}\p{Lt}\p{Lo}]")
 _LETTER = regex.compile(r"[\p{L}\p{M}]")
+_MAIL_HEADER = regex.compile(r"(?:From|To|Cc|Date): ")
 # Figures for these are in docs/ranking.md.
 _TITLE_WEIGHT = 0.5
 _POSITION_WEIGHT, _POSITION_WEIGHT_OF_LONG = 1.0, 0.3
@@ -41,7 +42,7 @@ _MAX_SIMILARITY = 0.8
 # Sentences after which the weight of the position is halved, or a share of all if that is more.
 _POSITION_DECAY, _POSITION_DECAY_SHARE = 10, 0.1
 # Shorter documents are shown without a list of headings.
-_MIN_CHARS_FOR_HEADINGS = 5_000
+_MIN_CHARS_FOR_HEADINGS = 2_000
 _MIN_HEADINGS, _MANY_HEADINGS = 3, 12
 
 
@@ -108,7 +109,7 @@ def make_overview(passages: Sequence[Passage], quote_chars: int) -> Overview:
     passages = list(passages)
     sentences = list(_sentences(passages, quote_chars))
     is_table = bool(passages) and passages[0].unit in ROW_UNITS
-    chosen = _first_rows(sentences) if is_table else _central(sentences)
+    chosen = _first_rows(sentences) if is_table else _central(sentences, quote_chars)
     citations = tuple(
         cite(sentence.passage, Excerpt(0, sentence.span.start, sentence.span.end, 0.0), rank, ())
         for rank, sentence in enumerate(chosen, 1)
@@ -120,6 +121,8 @@ def _sentences(passages: Sequence[Passage], quote_chars: int) -> Iterator[_Sente
     """Yield the sentences of a document in order, those that two passages share once."""
     end = count = 0
     for passage in passages:
+        if passage.unit == "message" and _MAIL_HEADER.match(passage.text):
+            continue
         for span in pieces(passage.text, passage.language, quote_chars):
             if not passage.is_legible(span.start, span.end):
                 continue
@@ -133,27 +136,30 @@ def _sentences(passages: Sequence[Passage], quote_chars: int) -> Iterator[_Sente
 
 
 def _first_rows(sentences: Sequence[_Sentence]) -> list[_Sentence]:
-    """Return the beginnings of the first rows, from each sheet."""
+    """Return the beginnings of the first rows, from each sheet. A wide row may be several passages."""
     firsts: dict[tuple[str, ...], list[_Sentence]] = {}
     passage = None
     for sentence in sentences:
-        if sentence.passage is not passage:
+        is_new = passage is None or (sentence.passage.label, sentence.passage.section) != (
+            passage.label,
+            passage.section,
+        )
+        if is_new or (sentence.passage is not passage and sentence.passage.label is None):
             firsts.setdefault(sentence.passage.heading, []).append(sentence)
         passage = sentence.passage
     sheets = list(firsts.values())[:_OVERVIEW]
     return [sentence for sheet in sheets for sentence in sheet[: max(_OVERVIEW // len(sheets), 1)]]
 
 
-def _central(sentences: Sequence[_Sentence]) -> list[_Sentence]:
-    """Return the most central sentences in document order, or the first pieces without any sentences."""
+def _central(sentences: Sequence[_Sentence], quote_chars: int) -> list[_Sentence]:
+    """Return the most central sentences in document order, or the openings of a text with few sentences."""
     by_text: dict[str, _Sentence] = {}
     for sentence in sentences:
         if _is_whole(sentence):
             by_text.setdefault(sentence.text, sentence)
     whole = list(by_text.values())
     if len(whole) <= _SHORT_OVERVIEW:
-        whole += [sentence for sentence in sentences if sentence not in whole][: _SHORT_OVERVIEW - len(whole)]
-        return sorted(whole, key=lambda sentence: sentence.passage.span.start + sentence.span.start)
+        return _openings(sentences, quote_chars)
     count = _OVERVIEW
     if len(whole) < _SHORT_DOCUMENT:
         count = _SHORT_OVERVIEW
@@ -162,6 +168,19 @@ def _central(sentences: Sequence[_Sentence]) -> list[_Sentence]:
     title = whole[0].passage.title
     matrix = _weigh_terms([*(sentence.text for sentence in whole), title], _language(whole))
     return [whole[number] for number in _choose(matrix, count)]
+
+
+def _openings(sentences: Sequence[_Sentence], quote_chars: int) -> list[_Sentence]:
+    """Return the beginnings of the first passages, as long as quotes may be; of fewer also what follows."""
+    parts: list[_Sentence] = []
+    for sentence in sentences:
+        last = parts[-1] if parts else None
+        if last and last.passage is sentence.passage and sentence.span.end - last.span.start <= quote_chars:
+            parts[-1] = replace(last, span=Span(last.span.start, sentence.span.end))
+        else:
+            parts.append(sentence)
+    firsts = [part for at, part in enumerate(parts) if at == 0 or parts[at - 1].passage is not part.passage]
+    return (firsts if len(firsts) >= _SHORT_OVERVIEW else parts)[:_SHORT_OVERVIEW]
 
 
 def _is_whole(sentence: _Sentence) -> bool:
@@ -238,10 +257,18 @@ def _scale(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _main_headings(passages: Sequence[Passage]) -> tuple[OverviewHeading, ...]:
-    """Return the headings of the highest levels if the document is long: as many levels as stay few."""
+    """Return the headings of the highest levels if the document is long: as many levels as stay few.
+
+    Each is listed once, the title not at all.
+    """
     if not passages or passages[-1].span.end < _MIN_CHARS_FOR_HEADINGS:
         return ()
-    sections = table_of_contents(passage.heading for passage in passages)
+    title = passages[0].title.casefold()
+    by_text: dict[str, Section] = {}
+    for section in table_of_contents(passage.heading for passage in passages):
+        if section.heading.casefold() != title:
+            by_text.setdefault(section.heading, section)
+    sections = list(by_text.values())
     main: list[Section] = []
     for level in sorted({section.level for section in sections}):
         upper = [section for section in sections if section.level <= level]

@@ -26,6 +26,7 @@ from retrieval.query.query import (
 )
 from retrieval.quotes.coefficients import MIN_UNSURE_CONFIDENCE, Coefficients
 from retrieval.quotes.quote_selection import (
+    Excerpt,
     cite,
     drop_altered,
     find_highlights,
@@ -41,6 +42,8 @@ MAX_CANDIDATES = 64
 # of each of 1,248 evaluation questions in such letters has at least -3.8; 1.4 % of rare words are below this.
 _MAX_GIBBERISH_LIKELIHOOD = ((re.compile("[a-z]+"), -4.75), (re.compile("[а-яё]+"), -5.25))
 _MAX_ABBREVIATION_CHARS = 4
+# E4, F21b, WM200; but 31st and 6am are a date and a time.
+_CODE = re.compile(r"[^\W\d_]{1,4}\d+[^\W\d_]?\d*")
 # Each is compared with all words of the documents, and questions rarely have more misspelt words.
 _MAX_CORRECTED_WORDS = 5
 
@@ -82,6 +85,8 @@ async def _run_stages(text: str, index: Index, *, quote_chars: int, top: int, ea
             probability = below_sure(probability, ranking.coefficients)
     excerpts = select_quotes(ranking, matches, top)
     excerpts = with_explanations(excerpts, matches, candidates.passages, quote_chars)
+    if excerpts and _is_code_of(query, excerpts[0], candidates):
+        probability = max(probability, ranking.coefficients.min_sure)
     forward, is_match = candidates.forward, match_forms(query, candidates.forward.vocabulary)
     citations = tuple(
         cite(
@@ -107,6 +112,21 @@ def keep_verbatim(answer: Answer) -> Answer:
     """Return an answer without the quotes that are not verbatim. If none is left, there is no answer."""
     citations = tuple(drop_altered(answer.citations))
     return replace(answer, citations=citations, certainty=answer.certainty if citations else "none")
+
+
+def _is_code_of(query: Query, excerpt: Excerpt, candidates: Candidates) -> bool:
+    """Return whether a question is only a code such as E4, and an excerpt has the one passage that has it.
+
+    One word is not enough to be sure of an answer, but no other passage can be meant.
+    """
+    if len({word.text for word in query.words}) != 1 or not _CODE.fullmatch(query.words[0].text):
+        return False
+    terms = {term for word in query.words for term in word.terms}
+    if {candidates.document_frequencies.get(term, 0) for term in terms} - {0} != {1}:
+        return False
+    passage = candidates.passages[excerpt.candidate]
+    quote = passage.text[excerpt.start : excerpt.end]
+    return any(token.term in terms for token in tokenize(quote, passage.language))
 
 
 async def find_candidates(query: Query, earlier: str | None, index: Index) -> Candidates:

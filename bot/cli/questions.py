@@ -20,7 +20,15 @@ import click
 from bot.cli.indexing import open_documents
 from bot.cli.output import UsageFailure, count_noun, print_text
 from bot.i18n.messages import Texts, small_talk_reply, texts_for
-from bot.views.message import MAX_PLACES, citation_location, heading_line, location_text, place_text
+from bot.views.message import (
+    MAX_PLACES,
+    citation_location,
+    heading_line,
+    location_below_question,
+    location_text,
+    place_text,
+    question_above,
+)
 from bot.views.refusals import MAX_CLOSEST_PASSAGES, closest_quotes, explain_refusal
 from retrieval.documents.library import SingleLibrary
 from retrieval.model import Answer, Citation, Source, Span
@@ -30,6 +38,7 @@ from retrieval.query.intent import (
     documents_meant,
     find_files,
     may_name_files,
+    only_document_about,
     parse_document_question,
 )
 
@@ -144,10 +153,14 @@ def visible_line(text: str) -> str:
 def render_citation(citation: Citation, texts: Texts, style: TerminalStyle) -> str:
     """Return a quote and, below it, its source."""
     names = texts.list_separator.join([citation.document, *citation.copies])
-    location = f"{citation_location(citation, texts)} · {names}"
     if not citation.is_legible:
+        location = f"{citation_location(citation, texts)} · {names}"
         return f"{texts.scan_hard_to_read}\n  {_dim(visible_line(f'— {location}'), style)}"
-    return render_quote(citation, location, style)
+    quote = render_quote(citation, f"{location_below_question(citation, texts)} · {names}", style)
+    question = visible_line(question_above(citation))
+    # Without colours and bars, brackets tell that this is no part of the quote.
+    asked = click.style(question, bold=True) if style.styled else f"[{question}]"
+    return f"{asked}\n{quote}" if question else quote
 
 
 def render_quote(citation: Citation, location: str, style: TerminalStyle) -> str:
@@ -228,6 +241,14 @@ async def answer_about_documents(
     return await _render_documents(candidates, library, texts, style) if candidates else None
 
 
+async def overview_instead(
+    text: str, answer: Answer, library: SingleLibrary, texts: Texts, style: TerminalStyle
+) -> str | None:
+    """Return the overview of the only document that a question without a sure answer can mean, or None."""
+    source = None if answer.answered else only_document_about(text, library.sources)
+    return await _render_overview(source, library, texts, style) if source else None
+
+
 async def _render_documents(
     sources: Sequence[Source], library: SingleLibrary, texts: Texts, style: TerminalStyle
 ) -> str:
@@ -298,9 +319,10 @@ def ask(docs: Path | None, question: str | BinaryIO, quotes: int, *, as_json: bo
             )
             if as_json:
                 print_text(json.dumps(answer_json(answer), ensure_ascii=False))
-            else:
-                print_text(answer_text(answer, texts_for(), style, quotes=slice(quotes)))
-            return answer.certainty != "none"
+                return answer.certainty != "none"
+            overview = runner.run(overview_instead(line, answer, library, texts_for(), style))
+            print_text(overview or answer_text(answer, texts_for(), style, quotes=slice(quotes)))
+            return answer.certainty != "none" or overview is not None
 
         if isinstance(question, str):
             sys.exit(0 if print_answer(question) else 1)
@@ -349,6 +371,10 @@ def chat(docs: Path | None) -> None:
                 continue
             if line.strip():
                 answer, shown = runner.run(_answer_line(library, line, question)), 0
+                if overview := runner.run(overview_instead(line, answer, library, texts_for(), style)):
+                    answer = None
+                    print_text(overview + "\n")
+                    continue
                 if not answer.asks_nothing:
                     question = answer.question
             elif answer is None or not answer.answered:

@@ -40,6 +40,7 @@ from retrieval.query.intent import (
     find_titles,
     is_any_document,
     may_name_files,
+    only_document_about,
     parse_document_question,
 )
 
@@ -226,11 +227,16 @@ async def _find_and_render(
 
 
 async def _render_odd_question(text: str, context: BotContext, recipient: Recipient) -> Reply | None:
-    """Return the reply to a message that has only links or titles of documents; None for a question."""
+    """Return the reply to a message that is no question to the texts; None for a question.
+
+    It has only links or titles of documents, or asks for the contents of a document by a part of its title.
+    """
     if is_link(text):
         return text_reply(link_not_opened(recipient))
-    named = find_titles(text, await context.name_tables())
-    return await _render_named(named, context, recipient) if named else None
+    if named := find_titles(text, await context.name_tables()):
+        return await _render_named(named, context, recipient)
+    source = await in_thread(lambda: only_document_about(text, context.library.sources))
+    return render_overview(source, await context.find_overview(source), recipient) if source else None
 
 
 async def _render_named(named: Sequence[Source], context: BotContext, recipient: Recipient) -> Reply:

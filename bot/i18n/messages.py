@@ -256,6 +256,10 @@ class Texts:
         return self._("Happy to help! Ask me about something in the documents, and I’ll look for a quote.")
 
     @property
+    def no_words(self) -> str:
+        return self._("What would you like to know? Ask me in a few words, and I’ll look for a quote.")
+
+    @property
     def near_headings(self) -> str:
         return self._("These headings may help:")
 

@@ -6,6 +6,7 @@ Also what leads on from one: the text around a quote, a passage opened by a link
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from telegram import CopyTextButton, InlineKeyboardButton, Message, MessageEntity
 
@@ -32,10 +33,13 @@ from bot.views.message import (
     fit_words,
     formatted,
     heading_line,
+    isolate_direction,
     linked,
+    location_below_question,
     location_text,
     one_line,
     plain,
+    question_above,
     text_reply,
     truncate,
     truncate_start,
@@ -109,7 +113,14 @@ def with_scope_note(body: FormattedText, recipient: Recipient) -> FormattedText:
 
 
 def quote_and_source(citation: Citation, recipient: Recipient) -> FormattedText:
-    return quote_or_pointer(citation, recipient) + "\n" + source_line(citation, recipient)
+    source = source_line(citation, recipient, is_below_question=True)
+    return _question_line(citation, recipient) + quote_or_pointer(citation, recipient) + "\n" + source
+
+
+def _question_line(citation: Citation, recipient: Recipient) -> FormattedText:
+    """Return the heading above a quote as a line of its own if it asks, or nothing."""
+    question = question_above(citation)
+    return bold(isolate_direction(question, recipient.texts)) + "\n" if question else FormattedText()
 
 
 def quote_or_pointer(
@@ -262,9 +273,15 @@ def _clip_to_quote(highlights: Iterable[Span], citation: Citation) -> Iterable[S
             yield Span(start, end)
 
 
-def source_line(citation: Citation, recipient: Recipient) -> FormattedText:
-    """Return the location of a quote, linked to its passage, its files, and a note on altered characters."""
-    line = _location_and_file(citation.passage, citation_location(citation, recipient.texts), recipient)
+def source_line(
+    citation: Citation, recipient: Recipient, *, is_below_question: bool = False
+) -> FormattedText:
+    """Return the location of a quote, linked to its passage, its files, and a note on altered characters.
+
+    The heading is left out if it asks and is shown above the quote.
+    """
+    locate = location_below_question if is_below_question else citation_location
+    line = _location_and_file(citation.passage, locate(citation, recipient.texts), recipient)
     for copy in citation.copies[:_MAX_SHOWN_COPIES]:
         line += plain(recipient.texts.list_separator) + code(one_line(shown_name(copy), _MAX_NAME_UNITS))
     is_altered = _ALTERED.search(citation.quote) or citation.quote != citation.quote.strip()
@@ -303,6 +320,13 @@ def _text_after(shown: PassageWithNeighbours) -> str:
 
 
 def _separator(first: Passage, second: Passage) -> str:
+    """Return the headings between two passages, each on a line; without any, a gap or what words need."""
+    both = zip(first.heading, second.heading, strict=False)
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
+    # A passage may begin with its heading.
+    new = [heading for heading in second.heading[shared:] if not second.text.startswith(heading)]
+    if new:
+        return "\n\n" + "".join(f"{one_line(heading, _MAX_LINE_UNITS)}\n" for heading in new)
     if first.paragraph != second.paragraph:
         return "\n\n"
     # Some scripts have no spaces between sentences.
@@ -423,7 +447,8 @@ def _numbered_quote(citation: Citation, number: int | None, recipient: Recipient
     """Return a quote and the line of its source, which begins with the number on its button."""
     separator = "\n" if number is None else f"\n{number} "
     quote = quote_or_pointer(citation, recipient, _MAX_BOLD_WORDS_EACH)
-    return quote + separator + source_line(citation, recipient)
+    source = source_line(citation, recipient, is_below_question=True)
+    return _question_line(citation, recipient) + quote + separator + source
 
 
 def _render_refusal(answer: Answer, recipient: Recipient, origin: Origin) -> Reply:

@@ -9,7 +9,7 @@ With the question in the chat, the callback data of a button is all that is need
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
@@ -86,13 +86,38 @@ MAX_PLACES = 50
 _MAX_PAGE_LABEL_UNITS = 20
 
 
+_QUESTION_END = regex.compile(r"[?？؟⸮][\s\"'”’»)\]]*$")
+
+
+def question_above(citation: Citation) -> str:
+    """Return the heading or title above a quote on one line if it asks, which the quote then answers; or "".
+
+    "No." below a question is no answer to another one.
+    """
+    heading = one_line(citation.locator.heading or citation.title, MAX_TITLE_UNITS)
+    is_title = heading == one_line(citation.title, MAX_TITLE_UNITS)
+    if not _QUESTION_END.search(heading) or (is_title and _begins_with_title(citation)):
+        return ""
+    return heading
+
+
 def citation_location(citation: Citation, texts: Texts) -> str:
     """Return the location of a quote; without the title of a document if that is how the quote begins.
 
     A text without a heading has its first words as its title.
     """
+    return _location_of(citation, citation.locator, texts)
+
+
+def location_below_question(citation: Citation, texts: Texts) -> str:
+    """Return the location of a quote that is shown below the question above it: without that heading."""
+    heading = None if question_above(citation) else citation.locator.heading
+    return _location_of(citation, replace(citation.locator, heading=heading), texts)
+
+
+def _location_of(citation: Citation, at: Locator, texts: Texts) -> str:
     title = "" if _begins_with_title(citation) else citation.title
-    return location_text(title, citation.locator, texts) or title_label(shown_name(citation.document), texts)
+    return location_text(title, at, texts) or title_label(shown_name(citation.document), texts)
 
 
 def named_location(citation: Citation, texts: Texts) -> str:

@@ -65,7 +65,7 @@ def closest_quotes(answer: Answer) -> tuple[Citation, ...]:
 
 def _reason(answer: Answer, texts: Texts) -> str:
     if answer.asks_nothing:
-        return texts.nothing_asked
+        return texts.nothing_asked if _WORD.search(answer.question) else texts.no_words
     return texts.one_word_question if is_one_word(answer.question) else texts.no_answer
 
 

@@ -9,7 +9,7 @@ not depend on the language.
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -37,6 +37,8 @@ _MIN_MISREAD_RUN = 3
 # Speakers, names of columns and answers recur, headings rarely.
 _MIN_DISTINCT_SHARE = 0.7
 _MIN_UNNUMBERED = 2
+# Of paragraphs that begin with a short line, in a text without other headings.
+_MIN_TIGHT = 3
 _MAX_LEVELS = 6
 # The length of a rule under a title, in lengths of the title.
 _MIN_RULE_SHARE, _MAX_RULE_SHARE = 0.6, 1.7
@@ -95,7 +97,7 @@ _MAX_SHORT_WORDS = 2
 _MIN_RUN_IN_TEXT_CHARS = 12
 _MIN_RUN_IN_TEXT_WORDS = 5
 
-Kind = Literal["rule", "word", "number", "capitals", "bold", "colon", "plain"]
+Kind = Literal["rule", "word", "number", "capitals", "bold", "colon", "plain", "tight"]
 _NUMBERED: tuple[Kind, ...] = ("word", "number")
 _PROMINENT: tuple[Kind, ...] = ("rule", "capitals", "bold")
 
@@ -565,10 +567,13 @@ def _follows(before: tuple[int, ...], number: tuple[int, ...]) -> bool:
 def _unnumbered(text: _Text, found: Mapping[int, _Candidate]) -> Iterator[_Candidate]:
     """Yield lines in capitals, in bold type, that end in a colon, and short ones between paragraphs."""
     taken = {at for candidate in found.values() for at in range(candidate.first, candidate.end)}
+    may_be_tight = _are_tight(text, found.values()) or (not found and _are_all_tight(text))
     by_kind: dict[Kind, list[_Candidate]] = {}
     at = 0
     while at < text.count:
         kind = None if at in taken else _unnumbered_kind(text, at, taken)
+        if kind is None and may_be_tight and at not in taken and _is_tight(text, at):
+            kind = "tight"
         end = at + 1
         if kind:
             if kind == "capitals":
@@ -579,9 +584,51 @@ def _unnumbered(text: _Text, found: Mapping[int, _Candidate]) -> Iterator[_Candi
         at = end
     for kind, candidates in by_kind.items():
         distinct = {text.words(candidate.first) for candidate in candidates}
+        # "tight" are beside numbered ones.
         is_many = len(candidates) >= _MIN_UNNUMBERED or (kind != "plain" and (found or kind != "colon"))
         if is_many and len(distinct) >= _MIN_DISTINCT_SHARE * len(candidates):
             yield from candidates
+
+
+def _are_tight(text: _Text, numbered: Collection[_Candidate]) -> bool:
+    """Return whether there are numbered headings, each below a gap and right above its text."""
+    return any(candidate.style.kind in _NUMBERED for candidate in numbered) and all(
+        text.is_apart(candidate.first)
+        and candidate.end < text.count
+        and candidate.end > candidate.first
+        and not text.lines[candidate.end].is_apart
+        for candidate in numbered
+        if candidate.style.kind in _NUMBERED
+    )
+
+
+def _are_all_tight(text: _Text) -> bool:
+    """Return whether nearly all paragraphs are a short line above longer sentences."""
+    starts = [
+        at
+        for at in range(text.count)
+        if text.is_apart(at) and not text.is_rule(at) and _end_of_paragraph(text, at) > 1
+    ]
+    tight = [at for at in starts if _is_tight(text, at)]
+    longer = [
+        at
+        for at in tight
+        if max(width_in_columns(text.words(line)) for line in range(at + 1, _end_of_paragraph(text, at)))
+        >= 2 * width_in_columns(text.words(at))
+    ]
+    return len(longer) >= _MIN_TIGHT and len(longer) >= _MIN_TITLES_SHARE * len(starts)
+
+
+def _is_tight(text: _Text, at: int) -> bool:
+    """Return whether a short line without digits stands below a gap and right above sentences."""
+    words = text.plain(at)
+    if not text.is_apart(at) or at + 1 >= text.count or text.lines[at + 1].is_apart:
+        return False
+    if _BULLET.match(words) or _NUMBER.match(words) or _COLON_END.search(words) or not _is_title(words):
+        return False
+    if width_in_columns(words) > _MAX_COLON_COLUMNS or any(char.isdigit() for char in words):
+        return False
+    return text.ends_on_purpose(at) and _ends_in_sentence(text, at + 1)
 
 
 def _unnumbered_kind(text: _Text, at: int, taken: set[int]) -> Kind | None:
@@ -619,12 +666,22 @@ def _is_between_paragraphs(text: _Text, at: int, taken: set[int]) -> bool:
     before = text.words(at - 1) if at else ""
     if before and at - 1 not in taken and not (_SENTENCE_END.search(before) or _is_capitals(before)):
         return False
-    end = at + 2
+    end = _end_of_paragraph(text, at + 1)
+    is_long = end > at + 2 or width_in_columns(text.words(end - 1)) > _MAX_PLAIN_COLUMNS
+    return is_long and _ends_in_sentence(text, at + 1)
+
+
+def _end_of_paragraph(text: _Text, at: int) -> int:
+    end = at + 1
     while end < text.count and not text.lines[end].is_apart:
         end += 1
-    last = text.words(end - 1)
-    is_long = end > at + 2 or width_in_columns(last) > _MAX_PLAIN_COLUMNS
-    return is_long and _SENTENCE_END.search(last) is not None and not last.endswith((",", ";"))
+    return end
+
+
+def _ends_in_sentence(text: _Text, at: int) -> bool:
+    """Return whether the paragraph that a line is in ends a sentence."""
+    last = text.words(_end_of_paragraph(text, at) - 1)
+    return _SENTENCE_END.search(last) is not None and not last.endswith((",", ";"))
 
 
 # Levels
@@ -707,6 +764,8 @@ def _levels(candidates: Sequence[_Candidate]) -> list[int]:
             is_numbered, was_numbered = style.kind in _NUMBERED, before.style.kind in _NUMBERED
             if (was_numbered and style.kind in _PROMINENT) or at + 1 == top:
                 level = top
+            elif was_numbered and style.kind in {"plain", "tight"} and not _is_numbered_after(candidates, at):
+                level = by_style[before.style]
             elif after and after.first == candidate.end and by_style.get(after.style, 0) >= top:
                 level = by_style[after.style]
                 by_style |= {s: below + 1 for s, below in by_style.items() if below >= level}
@@ -716,6 +775,10 @@ def _levels(candidates: Sequence[_Candidate]) -> list[int]:
                 level = by_style[before.style] + 1
         by_style[style] = level
     return [min(by_style[candidate.style], _MAX_LEVELS) for candidate in candidates]
+
+
+def _is_numbered_after(candidates: Sequence[_Candidate], at: int) -> bool:
+    return any(candidate.style.kind in _NUMBERED for candidate in candidates[at + 1 :])
 
 
 def _begins_with_title(candidates: Sequence[_Candidate]) -> bool:

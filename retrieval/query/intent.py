@@ -291,10 +291,65 @@ _MAX_JOINING_CHARS = 3
 def documents_meant(name: str, sources: Sequence[Source], *, is_whole: bool = False) -> list[Source]:
     """Return the documents of a name; all of them without a name, or for "this" and "the article".
 
-    With `is_whole`, the name must be a whole title or file name.
+    "The manual" and "the mail" are the only document of this kind, if there is one. With `is_whole`, the name
+    must be a whole title, file name or kind.
     """
-    found = find_documents(name, sources, is_whole=is_whole)
+    found = find_documents(name, sources, is_whole=is_whole) or _only_one_of_kind(name, sources)
     return list(sources) if not found and (not name or is_any_document(name)) else found
+
+
+def only_document_about(text: str, sources: Sequence[Source]) -> Source | None:
+    """Return the only document that a question for the contents of one can mean: "what is in the goulash".
+
+    A part of its title is enough, so this is for questions that no quote answers.
+    """
+    question = parse_document_question(text)
+    if question is None or question.topic is not Topic.CONTENTS:
+        return None
+    found = find_documents(question.subject, sources)
+    return found[0] if len(found) == 1 else None
+
+
+# The kinds of files that people have words for, which a title rarely has.
+_SUFFIXES = {
+    "mails": frozenset({".eml", ".msg", ".mbox"}),
+    "sheets": frozenset({".xlsx", ".xls", ".ods", ".csv", ".tsv"}),
+    "slides": frozenset({".pptx", ".odp"}),
+}
+# "这封" before "邮件".
+_MAX_UNSPACED_POINTER_CHARS = 2
+
+
+def _only_one_of_kind(name: str, sources: Sequence[Source]) -> list[Source]:
+    """Return the only document of a kind that people call it by, such as "the mail"; none if several are."""
+    found: dict[str, Source] = {}
+    folded = fold_phrase(name)
+    for language, table in load_tables("document_questions").items():
+        for key in ("kinds", *_SUFFIXES):
+            if kind := next((word for word in table[key] if _is_only_word(word, folded, language)), None):
+                found |= {source.id: source for source in sources if _is_of_kind(source, key, kind, language)}
+    return list(found.values()) if len(found) == 1 else []
+
+
+def _is_only_word(word: str, folded: str, language: str) -> bool:
+    """Return whether a folded name is a word, perhaps with function words such as "the" before it."""
+    word = fold_phrase(word)
+    rest = folded.removesuffix(word)
+    if len(rest) == len(folded):
+        return False
+    if language == "zh":
+        return len(rest) <= _MAX_UNSPACED_POINTER_CHARS
+    stopwords = load_stopwords()[language].function_words
+    return rest[-1:] in {"", " "} and all(before in stopwords for before in rest.split())
+
+
+def _is_of_kind(source: Source, key: str, kind: str, language: str) -> bool:
+    if key in _SUFFIXES:
+        return PurePosixPath(source.name).suffix.lower() in _SUFFIXES[key]
+    if source.language != language:
+        return False
+    terms = _content_terms(kind, language)
+    return any(terms <= _content_terms(name, language) for name in (source.title, source.name))
 
 
 def find_documents(name: str, sources: Sequence[Source], *, is_whole: bool = False) -> list[Source]:

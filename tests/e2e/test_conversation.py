@@ -163,7 +163,7 @@ async def _group(sandbox: Sandbox) -> ChatClient:
         ("你好", texts_for("zh").greeted),
         ("what is it?", TEXTS.nothing_asked),
         ("Danke schön!", texts_for("de").thanked),
-        ("🙂", TEXTS.nothing_asked),
+        ("🙂", TEXTS.no_words),
         ("من هو نابليون؟", TEXTS.no_answer),
     ],
 )

@@ -29,8 +29,8 @@ async def _send(sandbox: Sandbox, text: str = "", language: str = "en", **fields
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("🙂🙂🙂", TEXTS.nothing_asked),
-        ("?!…", TEXTS.nothing_asked),
+        ("🙂🙂🙂", TEXTS.no_words),
+        ("?!…", TEXTS.no_words),
         ("hi", TEXTS.greeted),
         ("thank you!", TEXTS.thanked),
         ("https://example.com/lighthouse?x=1", TEXTS.link_not_opened),

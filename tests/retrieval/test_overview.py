@@ -89,11 +89,44 @@ def test_fragments_are_left_out() -> None:
 
 
 def test_a_text_without_sentences() -> None:
-    """A list of words is shown by its first ones."""
-    text = "\n\n".join(f"word {number}" for number in range(30))
-    overview = make_overview(_passages(text, "a.txt"), 300)
-    assert 1 <= len(overview.sentences) <= 3
-    assert overview.sentences[-1].span.end < 40
+    """A list of words is shown by its first ones, as many as three quotes hold."""
+    text = "\n\n".join(f"word {number}" for number in range(100))
+    quotes = _quotes(make_overview(_passages(text, "a.txt"), 300))
+    assert len(quotes) == 3
+    assert quotes[0].startswith("word 1\n\nword 2\n\nword 3\n")
+    assert all(280 < len(quote) <= 300 for quote in quotes[:2])
+
+
+def test_a_text_of_short_parts() -> None:
+    """A recipe is shown by the beginnings of its parts, each as one quote."""
+    parts = ["- 200 g flour\n- 3 eggs", "Whisk both. Let it rest. Fry in butter."]
+    text = f"# Pancakes\n\n## Ingredients\n\n{parts[0]}\n\n## Method\n\n{parts[1]}\n"
+    assert ["200 g flour\n\n3 eggs", parts[1]] == _quotes(make_overview(_passages(text), 300))
+
+
+def test_wide_rows() -> None:
+    """A row that is told in several passages is shown by the first of them."""
+    names = [f"Name of the column with the number {number} in this wide table" for number in range(12)]
+    rows = [",".join([f"Row {row}", *(str(100 * row + at) for at in range(11))]) for row in range(1, 4)]
+    text = "\n".join([",".join(names), *rows])
+    quotes = _quotes(make_overview(_passages(text, "a.csv"), 300))
+    assert ["Row 1", "Row 2", "Row 3"] == [quote.partition(": ")[2].partition("\n")[0] for quote in quotes]
+
+
+def test_headings_are_listed_once() -> None:
+    """Neither the title nor a heading that recurs is listed again."""
+    parts = [
+        f"## {name}\n\n{FILLER.format(name)} {'Word ' * 100}." for name in ("Zoo", "Bar", "Inn", "Bar", "Map")
+    ]
+    text = "# Town\n\nWelcome.\n\n" + "\n\n".join(parts)
+    headings = make_overview(_passages(text), 300).headings
+    assert ["Zoo", "Bar", "Inn", "Map"] == [heading.text for heading in headings]
+
+
+def test_the_headers_of_a_mail() -> None:
+    """The overview of a mail begins with its text, not with its headers."""
+    text = "From: Ada <ada@example.org>\nSubject: Party\n\nHi Omar,\n\nthe party is on Friday.\n"
+    assert ["Hi Omar,\n\nthe party is on Friday."] == _quotes(make_overview(_passages(text, "a.eml"), 300))
 
 
 def test_a_table_is_shown_by_its_first_rows() -> None:
@@ -161,6 +194,6 @@ async def test_the_overview_of_a_source(tmp_path: Path) -> None:
     library = LocalLibrary.open(tmp_path)
     goats, weather = library.sources
     overview = await library.overview(goats)
-    assert [CENTRAL, ABOUT] == _quotes(overview)
+    assert [f"{CENTRAL} {ABOUT}"] == _quotes(overview)
     assert overview is await library.overview(goats)
     assert [FILLER.format(1)] == _quotes(await library.overview(weather))

@@ -116,6 +116,23 @@ def test_one_word(word: str, ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "is_sure"), [("E4", True), ("e4?", True), ("E7", False), ("E9", False), ("filter", False)]
+)
+def test_a_code(question: str, is_sure: bool) -> None:
+    """A code alone, such as E4, is answered by the only passage that has it; not where several have it."""
+    filler = "\n\n".join(f"The {name} of the machine is described on another page." * 5 for name in "abcd")
+    passages = [
+        *passages_of(f"E4 means that the filter is blocked. {filler}", "a.txt"),
+        *passages_of(f"E7 means that no water comes in. {filler}", "b.txt"),
+        *passages_of(f"After E7, open the tap. {filler}", "c.txt"),
+    ]
+    index = LocalIndex.build(passages, 300)
+    result = asyncio.run(answer_question(question, index, quote_chars=300, top=3))
+    assert is_sure == result.answered
+    assert not is_sure or result.citations[0].quote.startswith("E4 means")
+
+
+@pytest.mark.parametrize(
     ("question", "suggestion", "words"),
     [
         ("Who feeds the gaots?", "Who feeds the goats?", "goats"),

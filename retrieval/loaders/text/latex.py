@@ -78,6 +78,7 @@ _HIDDEN = frozenset(
             "begin",
             "end",
             "date",
+            "today",
             "definecolor",
             "color",
         ),

@@ -40,6 +40,11 @@ _FRONT_MATTER = regex.compile(
     regex.DOTALL,
 )
 _FRONT_TITLE = regex.compile(r"^title\s*[:=][^\S\n]*[\"']?(?P<title>.+?)[\"']?[^\S\n]*$", regex.MULTILINE)
+# The title, authors and date of Pandoc.
+_TITLE_BLOCK = regex.compile(
+    r"\A%[^\S\n]+(?P<title>\S[^\n]*(?:\n[^\S\n]+\S[^\n]*)*)(?:\n%[^\n]*(?:\n[^\S\n]+\S[^\n]*)*){0,2}"
+    r"\n[^\S\n]*\n"
+)
 # Of lists and quotations; deeper ones are omitted.
 _MAX_NESTING = 50
 _TASK_BOX = regex.compile(r"\[[ xX]\]\s+")
@@ -64,11 +69,13 @@ def load(data: bytes, name: str) -> Document:
     """Load an .md file. The title is that of the front matter, else the first of the highest headings."""
     text = decode(data, name)
     front = _FRONT_MATTER.match(text)
-    body = front.end() if front else 0
+    block = None if front else _TITLE_BLOCK.match(text)
+    before = front or block
+    body = before.end() if before else 0
     builder = DocumentBuilder(name)
     add_markdown(text[body:], builder, name, first=1 + text.count("\n", 0, body))
-    title = _FRONT_TITLE.search(front["body"]) if front else None
-    return builder.build(title["title"] if title else None, unit="line")
+    title = _FRONT_TITLE.search(front["body"]) if front else block
+    return builder.build(" ".join(title["title"].split()) if title else None, unit="line")
 
 
 def add_markdown(text: str, builder: DocumentBuilder, name: str, *, first: int | None = None) -> None:

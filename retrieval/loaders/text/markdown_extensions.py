@@ -37,6 +37,19 @@ _ATTRIBUTE = regex.compile(
 _TITLE_ATTRIBUTES = ("name", "term", "title", "label", "summary")
 _TEXT_ATTRIBUTES = ("text", "caption", "content")
 _IDENTIFIER = regex.compile(r"[a-z0-9_-]*|\S*/\S*|\S*\.[a-z]{2,4}\d?|#\S*")
+# The arguments of a call: {{ link(email="x@y.org") }}, {{< email "x@y.org" >}}, {% mailto x@y.org %}.
+_ARGUMENT = regex.compile(
+    r"(?:(?P<name>[\w-]+)\s*=\s*)?(?:\"(?P<value>[^\"]*+)\"|'(?P<value>[^']*+)')"
+    r"|(?<=\s)(?P<value>[^\s\"'=(){}<>]+@[^\s\"'=(){}<>]+)"
+)
+_CALL = regex.compile(r"\{(?:\{[<%]|%)-?\s*(?P<name>[\w.:/-]+)\s|\{\{-?\s*(?P<name>[\w.:]+)\(")
+# An e-mail address or an international telephone number.
+_CONTACT = regex.compile(
+    r"(?:mailto:)?(?P<address>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?:tel:)?(?P<address>\+\d[\d ()/.-]{5,})"
+)
+_WEB_ADDRESS = regex.compile(r"(?P<address>https?://\S+)")
+# Other calls with a web address show a picture or a film.
+_NAMES_OF_LINKS = regex.compile(r"link|url|href", regex.IGNORECASE)
 _CLOSING_TAG = regex.compile(r"[<%]-?\s*(?:/\s*|end)(?P<name>[\w/.-]+)")
 _TAG_NAME = regex.compile(r"\{\{?[<%]-?\s*(?P<close>/|end)?(?P<name>[\w/.-]*)")
 _STATEMENTS = frozenset(
@@ -167,13 +180,14 @@ class TemplateTagRemover:
         if literal:
             return end, literal["open"] + literal["inner"] + literal["close"]
         if opener in {"{{", "{/*"}:
-            return end, _line_breaks(tag)
+            return end, _address_in(tag) + _line_breaks(tag)
         named = _TAG_NAME.match(tag)
         name = named["name"] if named else ""
         if named is None or named["close"] or name in _STATEMENTS | {"raw"} | _HIDDEN_BLOCKS.keys():
             return self._statement(name, start, end)
-        is_paired = self._closed.get(name, -1) >= end
-        return end, self._attribute_text(tag, start, is_paired) + _line_breaks(tag)
+        is_paired = self._closed.get(name, -1) >= end and not tag.endswith("/>}}")
+        words = self._attribute_text(tag, start, is_paired) or ("" if is_paired else _address_in(tag))
+        return end, words + _line_breaks(tag)
 
     def _statement(self, name: str, start: int, end: int) -> tuple[int, str]:
         text = self._text
@@ -229,6 +243,21 @@ class TemplateTagRemover:
             return f"{title} {words}".strip()
         lead = f"{TITLE_MARK if is_paired or words else BLOCK_START}{title}{BLOCK_END}" if title else ""
         return lead + (f"{BLOCK_START}{words}{BLOCK_END}" if words else "")
+
+
+def _address_in(tag: str) -> str:
+    """Return the e-mail address or telephone number in the arguments of a call, or its only one if a link."""
+    call = _CALL.match(tag)
+    if call is None:
+        return ""
+    arguments = list(_ARGUMENT.finditer(tag, call.end("name")))
+    found = {match["address"] for argument in arguments if (match := _CONTACT.fullmatch(argument["value"]))}
+    if len(found) == 1:
+        return found.pop()
+    if len(arguments) == 1 and _NAMES_OF_LINKS.search(f"{call['name']} {arguments[0]['name'] or ''}"):
+        match = _WEB_ADDRESS.fullmatch(arguments[0]["value"])
+        return match["address"] if match else ""
+    return ""
 
 
 def _is_in_formula(text: str, start: int) -> bool:

@@ -53,6 +53,14 @@ def test_quotes_are_unbroken_without_a_terminal(answer: Callable[..., Any]) -> N
     assert f"{quote}\n  — Title, lines 5–6 · a.txt" == _shown(answer(_cited(quote, ((4, 8),))), PLAIN)
 
 
+def test_a_heading_that_asks(answer: Callable[..., Any]) -> None:
+    """A heading that is a question stands above the quote that answers it."""
+    cited = _cited("No.", locator=Locator("Is it free?", None, 5, 6, 2))
+    assert "[Is it free?]\nNo.\n  — Title, lines 5–6 · a.txt" == _shown(answer(cited), PLAIN)
+    styled = click.unstyle(_shown(answer(cited), TerminalStyle(40, styled=True)))
+    assert "Is it free?\n│ No.\n  — Title, lines 5–6 · a.txt" == styled
+
+
 def test_matches_are_bold_in_a_terminal(answer: Callable[..., Any]) -> None:
     """Matched words are bold, also across line breaks."""
     shown = _shown(answer(_cited("one two three four five six", ((4, 18),))), TerminalStyle(20, styled=True))

@@ -223,6 +223,7 @@ def test_chat(verbatim: Calling, documents: Path) -> None:
             f"{TEXTS.overview_opening}\n\n{FACT.strip()}\n  — line 1",
         ),
         ("what does lighthouse.txt say", "", TEXTS.overview_opening),
+        ("tell me about rope.txt", "", TEXTS.overview_opening),
         ("lighthouse.txt", "", TEXTS.overview_opening),
         ("lighthouse.txt, rope.txt", TEXTS.choose_document, "rope.txt"),
         ("what is this about?", TEXTS.choose_document, "lighthouse.txt"),

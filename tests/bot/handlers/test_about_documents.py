@@ -1,5 +1,6 @@
 """/overview and questions about the documents themselves, with fake documents and a fake Telegram."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -91,6 +92,19 @@ async def test_no_document_of_that_name(application: Any, telegram: Any, library
     """What is in something that is no whole name of a document is an ordinary question."""
     await _ask(application, telegram, "what is in the land of the goats")
     assert ["what is in the land of the goats"] == library.questions
+
+
+@pytest.mark.usefixtures("two_documents")
+async def test_a_part_of_the_title(
+    application: Any, telegram: Any, library: Any, citation: Any, answer: Any
+) -> None:
+    """A question for what is in a document named by a part of its title shows it if no quote answers."""
+    question = "what is in the land?"
+    library.sources = (library.sources[0], replace(library.sources[1], name="a.txt", title="Land of goats"))
+    assert (await _ask(application, telegram, question)).startswith("Land of goats\n")
+    assert [question] == library.questions
+    library.answers = {question: answer(citation("Words.", (0, 6)))}
+    assert (await _ask(application, telegram, question)).startswith("Words.\n")
 
 
 @pytest.mark.usefixtures("two_documents")

@@ -41,6 +41,27 @@ def test_a_quote_is_whole_and_within_limits(cited: list[Citation], data: st.Data
     assert [cited[rank - 1].quote] == texts_of(reply, "blockquote")
 
 
+@pytest.mark.parametrize(
+    ("heading", "title", "expected"),
+    [
+        ("Do I need a lathe?", "FAQ", "Do I need a lathe?\nNo.\n— FAQ, lines 5–7 · a.txt"),
+        ("需要车床吗？", "FAQ", "需要车床吗？\nNo.\n— FAQ, lines 5–7 · a.txt"),
+        (None, "Is it free?", "Is it free?\nNo.\n— Is it free?, lines 5–7 · a.txt"),
+        ("Lathes", "FAQ", "No.\n— FAQ, under “Lathes”, lines 5–7 · a.txt"),
+    ],
+)
+def test_a_heading_that_asks(
+    heading: str | None, title: str, expected: str, citation: Callable[..., Citation]
+) -> None:
+    """A heading that is a question stands above the quote, since that answers it and maybe no other."""
+    cited = citation("No. Yes.", (0, 3), locator=Locator(heading, None, 5, 7, 2), title=title)
+    sure = answers.render_answer(Answer("?", "sure", 1, (cited,)), RECIPIENT)
+    unsure = answers.render_answer(Answer("?", "unsure", 0.3, (cited,)), RECIPIENT)
+    shown = expected.replace("a.txt", cited.passage.document)
+    assert (shown, f"{TEXTS.unsure_answer}\n{shown}") == (sure.text, unsure.text)
+    assert ["No."] == texts_of(sure, "blockquote")
+
+
 def test_files_are_offered_where_they_are(citation: Callable[..., Citation]) -> None:
     """The buttons for the file and the page are shown only where the files are."""
     cited = citation("The sea.", (0, 8), locator=Locator("Heading", 3, 5, 7, 2, "page", "iii"))
@@ -186,6 +207,23 @@ def test_context_reads_as_the_document(
         == reply.text
     )
     assert [[("‹ Back to the quote", ButtonPress(Action.QUOTE, 1))], [("Read on ›", None)]] == _buttons(reply)
+
+
+def test_context_has_the_headings(
+    citation: Callable[..., Any], answer: Callable[..., Any], passage: Callable[..., Any]
+) -> None:
+    """The headings between passages are shown, but not those above both or at the start of a passage."""
+    here = passage("First. Second.", start=100, heading=("Rules", "Dogs"))
+    around = PassageWithNeighbours(
+        here,
+        passage("Earlier.", start=80, paragraph=0, heading=("Rules", "Cats")),
+        passage("3. Birds. They sing.", start=130, heading=("Rules", "3. Birds")),
+    )
+    cited = citation("First. Second.", (7, 14), passage=here)
+    reply = answers.render_surrounding_text(answer(cited), 1, around, RECIPIENT)
+    assert reply.text.startswith("Earlier.\n\nDogs\nFirst.\nSecond.\n3. Birds. They sing.\n\n— ")
+    shown = answers.render_passage(around, RECIPIENT).text
+    assert shown.startswith("Earlier.\n\nDogs\nFirst. Second.\n3. Birds. They sing.\n\n— ")
 
 
 def test_context_adds_no_spaces(

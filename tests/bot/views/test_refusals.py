@@ -15,7 +15,9 @@ TEXTS = texts_for("en")
     ("question", "asks_nothing", "expected"),
     [
         ("what is it?", True, TEXTS.nothing_asked),
-        ("🙂", True, TEXTS.nothing_asked),
+        ("🙂", True, TEXTS.no_words),
+        ("???", True, TEXTS.no_words),
+        ("…", True, TEXTS.no_words),
         ("Idlib?", False, TEXTS.one_word_question),
         ("茶馆", False, TEXTS.one_word_question),
         ("best pizza", False, TEXTS.no_answer),
@@ -26,7 +28,7 @@ TEXTS = texts_for("en")
 def test_a_refusal_fits_its_question(
     question: str, expected: str, answer: Callable[..., Any], *, asks_nothing: bool
 ) -> None:
-    """One word and small talk get a friendly line; a question is told that there is no answer."""
+    """One word, small talk and signs get a friendly line; a question is told that there is no answer."""
     result = answer(certainty="none", question=question, asks_nothing=asks_nothing)
     assert Refusal(expected) == explain_refusal(result, TEXTS)
 

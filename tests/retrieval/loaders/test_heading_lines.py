@@ -32,6 +32,18 @@ def outline(text: str) -> list[str]:
          ["Satzung", "  § 1 Name", "  § 2 Zweck"]),
         ("1. Teil: Miete\n\nDie Miete beträgt 900 Euro.\n\n2. Teil: Kaution\n\nSie beträgt 1800 Euro.\n",
          ["1. Teil: Miete", "2. Teil: Kaution"]),
+        (("Hausordnung\n\n1. Müll\nEr wird montags abgeholt.\n\n2. Flur\nEr ist freizuhalten.\n\n"
+         "Waschküche\nSie ist von 8 bis 20 Uhr offen.\n"),
+         ["Hausordnung", "  1. Müll", "  2. Flur", "  Waschküche"]),
+        (("1. Waste\nIt is collected on Mondays.\n\n2. Hall\nKeep it clear.\n\nYour landlord\n"
+         "Anna Berg\n"),
+         ["1. Waste", "2. Hall"]),
+        (("House rules\n\nPets\nDogs need a leash.\n\nWaste\nBins go out on Monday.\n\nHall\n"
+         "Keep it clear.\n"),
+         ["House rules", "  Pets", "  Waste", "  Hall"]),
+        (("The hill\n\nThe hill is high above the town\nand green.\n\nThe town is near below the hill\n"
+         "and grey.\n\nThe hill is near\nand green.\n"),
+         ["The hill"]),
         ("Раздел 1. Тишина\nШуметь нельзя с 23 до 7 часов.\n\nРаздел 2. Гости\nПускают с 12 до 22 часов.\n",
          ["Раздел 1. Тишина", "Раздел 2. Гости"]),
         ("Розділ 1. Тиша\nТиша з 22 до 7 години.\n\nРозділ 2. Тварини\nСобаки лише на повідку.\n",

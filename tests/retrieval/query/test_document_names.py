@@ -1,5 +1,7 @@
 """Documents by the names that people give them."""
 
+from dataclasses import replace
+
 import pytest
 
 from retrieval.model import Source
@@ -74,6 +76,34 @@ def test_inflected_titles(name: str, title: str) -> None:
     """A word of a title may have an ending that stemming leaves, a number must be the same."""
     source = Source("inflect0", "a.md", title, 1, 1, "tr" if title.isascii() or "ı" in title else "uk")
     assert [source] == find_documents(name, [source], is_whole=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("the manual", ["manual00"]),
+        ("your manual", ["manual00"]),
+        ("the mail", ["party000"]),
+        ("die Mail", ["party000"]),
+        ("письме", ["party000"]),
+        ("这封邮件", ["party000"]),
+        ("la hoja de cálculo", ["prices00"]),
+        ("das Handbuch", ["handbuch"]),
+        ("the washing mail", []),
+        ("the presentation", []),
+    ],
+)
+def test_the_only_document_of_a_kind(name: str, found: list[str]) -> None:
+    """The manual is the only document with the word in its title, the mail the only one that is a mail."""
+    sources = [
+        Source("manual00", "washer.md", "Washing machine manual", 1, 1, "en"),
+        Source("party000", "party.eml", "Summer party", 1, 1, "en"),
+        Source("prices00", "prices.xlsx", "Prices", 1, 1, "en"),
+        Source("handbuch", "wlan-handbuch.md", "WLAN einrichten", 1, 1, "de"),
+    ]
+    assert found == [source.id for source in documents_meant(name, sources, is_whole=True)]
+    twice = [*sources, *(replace(source, id=source.id.upper()) for source in sources)]
+    assert len(documents_meant(name, twice)) in {0, len(twice)}
 
 
 @pytest.mark.parametrize("name", ["", "this", "the article", "эта статья"])

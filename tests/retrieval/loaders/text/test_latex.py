@@ -115,3 +115,9 @@ def test_any_markup(parts: list[str]) -> None:
     """Any mixture of markup is read, with lines of the file."""
     text = "".join(parts)
     assert all(1 <= mark.line <= text.count("\n") + 1 for mark in read(text).lines)
+
+
+def test_the_date_of_today() -> None:
+    """The date of the day when a file is read is no part of its text, which would change every day."""
+    source = r"\begin{document}Rules of {\large \today\par} the house.\end{document}"
+    assert "Rules of the house." == " ".join(load(source.encode(), "a.tex").text.split())

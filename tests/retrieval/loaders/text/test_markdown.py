@@ -163,3 +163,17 @@ def test_lines() -> None:
 def test_nothing_to_quote(text: str) -> None:
     """A file without paragraphs has no blocks."""
     assert () == read(text).blocks
+
+
+@pytest.mark.parametrize(
+    ("source", "title", "words", "line"),
+    [
+        ("% House\n  rules\n% Ada\n% 24 July\n\nBe quiet.", "House rules", "Be quiet.", 6),
+        ("% House rules\n\nBe quiet.", "House rules", "Be quiet.", 3),
+        ("% of all houses\nare quiet.", "% of all houses are quiet.", "% of all houses are quiet.", 1),
+    ],
+)
+def test_a_title_block(source: str, title: str, words: str, line: int) -> None:
+    """The title of a title block of Pandoc is that of the document, and the block is no text."""
+    document = load(source.encode(), "a.md")
+    assert (title, words, line) == (document.title, document.text, document.lines[0].line)

@@ -30,6 +30,26 @@ def test_hugo(source: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
+        ('Write to {{ link(email="x@y.org") }}.', "Write to x@y.org."),
+        ('Write to {{< email "x@y.org" >}}.', "Write to x@y.org."),
+        ('Write to {{< mailto email="x@y.org" subject="Hi" />}}.', "Write to x@y.org."),
+        ("Write to {% mailto x@y.org %}.", "Write to x@y.org."),
+        ("Write to {{ mailto('x@y.org', 'x@y.org') }}.", "Write to x@y.org."),
+        ('Call {{< cloakemail address="+1 212 664-7665" protocol="tel" >}}.', "Call +1 212 664-7665."),
+        ('{{< mailto email="x@y.org" >}}Write{{< /mailto >}} to us.', "Write to us."),
+        ('See {{ link(url="https://y.org/a") }}.', "See https://y.org/a."),
+        ('See {{< youtube "https://y.org/a" >}} here.', "See here."),
+        ('See {{ page.title | default("x@y.org") }} here.', "See here."),
+    ],
+)
+def test_addresses(source: str, expected: str) -> None:
+    """A call whose only text is an e-mail or a web address leaves it in the text."""
+    assert [expected] == blocks(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
         ("{% if site.x %}\nAt {{ page.hour }} nine.\n{% endif %}", ["At nine."]),
         ("[a]({{ site.url }}{% link a b.md %}) c", ["a c"]),
         ("{% comment %}no{% endcomment %}yes", ["yes"]),
