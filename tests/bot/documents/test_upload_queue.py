@@ -28,7 +28,7 @@ from tests.retrieval.fake_encoder import FakeEncoder
 TEXTS = texts_for("en")
 
 
-class EncodedCollections(ChatDocuments):
+class EncodedChatDocuments(ChatDocuments):
     """ChatDocuments whose vectors take a number of turns to compute."""
 
     def __init__(self, root: Path, turns: dict[int, int]) -> None:
@@ -47,7 +47,7 @@ class EncodedCollections(ChatDocuments):
 async def test_encoding_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A chat with a long document is encoded in turns with the others, so it delays nobody."""
     monkeypatch.setattr(upload_queue, "_ENCODING_TURN_SECONDS", 0.01)
-    chat_documents = EncodedCollections(tmp_path, {1: 5, 2: 1, 3: 2})
+    chat_documents = EncodedChatDocuments(tmp_path, {1: 5, 2: 1, 3: 2})
     no_bot: Any = None
     no_library: Any = None
     for chat in (1, 2, 3):
@@ -64,7 +64,7 @@ async def test_missing_vectors_are_computed_after_a_restart(
 ) -> None:
     """A process that starts computes the vectors that the one before it did not get to, and only these."""
     monkeypatch.setattr(upload_queue, "_ENCODING_TURN_SECONDS", 0.01)
-    chat_documents = EncodedCollections(tmp_path, {1: 1, 2: 1})
+    chat_documents = EncodedChatDocuments(tmp_path, {1: 1, 2: 1})
     for chat in (1, 2):
         chat_documents.paths(chat).folder.mkdir()
     chat_documents.paths(2).unencoded.touch()
