@@ -38,7 +38,8 @@ class EncodedChatDocuments(ChatDocuments):
 
     async def encode(self, chat: int, stop: Callable[[], bool]) -> bool:
         self.served.append(chat)
-        while not stop():  # noqa: ASYNC110  # as the real one does in a thread
+        await asyncio.sleep(0)  # the real one runs in a thread, so that others get their turn
+        while not stop():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         self.turns[chat] -= 1
         return not self.turns[chat]
