@@ -34,7 +34,7 @@ def _quotes(overview: Overview) -> list[str]:
 
 def test_quotes_that_are_not_verbatim(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sentence that differs from its passage is left out of an overview."""
-    passages = _passages(f"{ABOUT}\n\n{CENTRAL}")
+    passages = _passages(f"# Salt\n\n{ABOUT}\n\n# Goats\n\n{CENTRAL}")
 
     def cite_altered(passage: Passage, excerpt: Excerpt, rank: int, highlights: Iterable[Span]) -> Citation:
         citation = cite(passage, excerpt, rank, highlights)
