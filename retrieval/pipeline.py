@@ -67,7 +67,7 @@ async def answer_question(
 
 async def _run_stages(text: str, index: Index, *, quote_chars: int, top: int, earlier: str | None) -> Answer:
     own, corrections = await parse_and_correct(text, index)
-    if own.is_greeting:
+    if own.is_greeting or not own.words:
         earlier = None
     query = with_earlier_words(own, (await parse_and_correct(earlier, index))[0]) if earlier else own
     asks_nothing = bool(index.languages) and not any(word.is_content for word in query.words)

@@ -74,6 +74,7 @@ _MAX_BUTTON_UNITS = 60
 # entities.
 _MAX_BOLD_WORDS_EACH = 25
 
+_HEADING_END = re.compile(r"\s*(?:[.:：。–—-]|\n|$)")
 # Characters that Telegram replaces or removes: control characters, line separators, direction marks, three
 # accents.
 _ALTERED = re.compile("[\x00-\x09\x0b-\x1f\u2028-\u202e\u030a\u0333\u033f]|[\u200e\u200f]{2}")
@@ -319,12 +320,16 @@ def _text_after(shown: PassageWithNeighbours) -> str:
     return _separator(shown.passage, following) + own
 
 
+def _begins_with_heading(text: str, heading: str) -> bool:
+    """Return whether a text begins with its heading: "1. Rent. The rent is"; but not with its words only."""
+    return text.startswith(heading) and _HEADING_END.match(text, len(heading)) is not None
+
+
 def _separator(first: Passage, second: Passage) -> str:
     """Return the headings between two passages, each on a line; without any, a gap or what words need."""
     both = zip(first.heading, second.heading, strict=False)
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
-    # A passage may begin with its heading.
-    new = [heading for heading in second.heading[shared:] if not second.text.startswith(heading)]
+    new = [heading for heading in second.heading[shared:] if not _begins_with_heading(second.text, heading)]
     if new:
         return "\n\n" + "".join(f"{one_line(heading, _MAX_LINE_UNITS)}\n" for heading in new)
     if first.paragraph != second.paragraph:

@@ -175,9 +175,11 @@ def test_new_question_in_a_reply(question: str, document: str, words: str, ask: 
         assert words in result.citations[0].quote
 
 
-@pytest.mark.parametrize("message", ["thanks", "ok, thank you!", "hello", "merci", "谢谢", "спасибо"])
+@pytest.mark.parametrize(
+    "message", ["thanks", "ok, thank you!", "hello", "merci", "谢谢", "спасибо", "???", "🙂"]
+)
 def test_thanks_in_reply(message: str, ask: Ask) -> None:
-    """Thanks and greetings in reply to an answer do not ask its question again."""
+    """Thanks, greetings and signs in reply to an answer do not ask its question again."""
     result = ask(message, earlier="Who built the lighthouse on Skerry?")
     assert result.asks_nothing
     assert "none" == result.certainty

@@ -213,17 +213,17 @@ def test_context_has_the_headings(
     citation: Callable[..., Any], answer: Callable[..., Any], passage: Callable[..., Any]
 ) -> None:
     """The headings between passages are shown, but not those above both or at the start of a passage."""
-    here = passage("First. Second.", start=100, heading=("Rules", "Dogs"))
+    here = passage("Dogs bark. Second.", start=100, heading=("Rules", "Dogs"))
     around = PassageWithNeighbours(
         here,
         passage("Earlier.", start=80, paragraph=0, heading=("Rules", "Cats")),
         passage("3. Birds. They sing.", start=130, heading=("Rules", "3. Birds")),
     )
-    cited = citation("First. Second.", (7, 14), passage=here)
+    cited = citation("Dogs bark. Second.", (11, 18), passage=here)
     reply = answers.render_surrounding_text(answer(cited), 1, around, RECIPIENT)
-    assert reply.text.startswith("Earlier.\n\nDogs\nFirst.\nSecond.\n3. Birds. They sing.\n\n— ")
+    assert reply.text.startswith("Earlier.\n\nDogs\nDogs bark.\nSecond.\n3. Birds. They sing.\n\n— ")
     shown = answers.render_passage(around, RECIPIENT).text
-    assert shown.startswith("Earlier.\n\nDogs\nFirst. Second.\n3. Birds. They sing.\n\n— ")
+    assert shown.startswith("Earlier.\n\nDogs\nDogs bark. Second.\n3. Birds. They sing.\n\n— ")
 
 
 def test_context_adds_no_spaces(
