@@ -18,7 +18,8 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.formats import is_picture_name
 from retrieval.loaders.pdf.lines_and_columns import Line
 from retrieval.loaders.pdf.pdfium import Area, PageChars, open_pdf
-from retrieval.loaders.pdf.reader import page_lines
+from retrieval.loaders.pdf.reader import page_lines, table_above
+from retrieval.loaders.pdf.ruled_tables import RuledTable
 from retrieval.loaders.pdf.scans import scanned_lines
 from retrieval.loaders.pdf.tables import find_tables
 from retrieval.loaders.pictures import open_picture
@@ -137,7 +138,10 @@ def _locate_quote(
     if content is None:
         return None, []
     lines, chars = content
-    if rows := _quoted_rows(chars, lines, quote):
+    rows = _quoted_rows(chars, lines, quote)
+    if not rows and (above := table_above(pdf, page - 1)):
+        rows = _quoted_rows(chars, lines, quote, above)
+    if rows:
         return chars, [
             mark
             for row in rows
@@ -171,11 +175,16 @@ def _matched_offsets(lines: Sequence[Line], quote: str) -> list[tuple[int, list[
     ]
 
 
-def _quoted_rows(chars: PageChars, lines: Sequence[Line], quote: str) -> list[Line]:
-    """Return the lines of table rows in a quote, which has them with the names of their columns."""
+def _quoted_rows(
+    chars: PageChars, lines: Sequence[Line], quote: str, above: RuledTable | None = None
+) -> list[Line]:
+    """Return the lines of table rows in a quote, which has them with the names of their columns.
+
+    `above` is the table of the page before that may continue.
+    """
     rows = (
         line
-        for table in find_tables(chars, lines)
+        for table in find_tables(chars, lines, above)
         for row in table.rows
         if row.line.text in quote
         for line in row.sources

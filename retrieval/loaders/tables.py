@@ -23,6 +23,8 @@ from retrieval.loaders.document_builder import DocumentBuilder
 MAX_PART_CHARS = 280
 _MAX_COLUMN_NAME_CHARS = 200
 _MAX_SECTION_CHARS = 100
+_MAX_TITLE_CHARS = 200
+_MAX_TITLE_CELLS = 2
 _MAX_HEADER_ROWS = 4
 _MAX_KEY_COLUMNS = 3
 # The columns that tell which row it is may take this much of a part.
@@ -43,6 +45,7 @@ _VALUE = regex.compile(
 # A number and its unit as a word.
 _AMOUNT = regex.compile(r"\P{L}*\d\P{L}*\p{L}+\.?")
 _DIGITS = regex.compile(r"\d+")
+_DATE = regex.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +110,36 @@ def lay_out(rows: Sequence[TableRow], header: Header = "evident") -> Iterator[Ro
         yield from _lay_out_body(first, names, body)
 
 
+def header_rows(rows: Sequence[TableRow], header: Header = "evident") -> Sequence[TableRow]:
+    """Return the rows that name the columns of the first table among the rows that has names."""
+    stripped = [replace(row, cells=_strip(row.cells)) for row in rows]
+    for at in range(len(stripped)):
+        if found := _header_at(stripped, at, header, is_first=not _has_table(stripped[:at])):
+            return rows[found[0] : found[1]]
+    return ()
+
+
 def add_sheet(builder: DocumentBuilder, title: str, rows: Sequence[tuple[str, TableRow]]) -> None:
     """Add the rows of a sheet, with their labels, below its title; each row is a page."""
     if rows:
         builder.add_heading(title, 1)
-    title_of_table = ""
+    title_of_table, above = "", ""
     for text in lay_out([row for _, row in rows], "expected"):
         builder.begin_page(rows[text.row][0])
+        if not text.is_of_values:
+            above = above or (text.parts[0] if _is_title(rows[text.row][1], text.parts[0]) else "")
+        elif above:
+            title_of_table, above = above, ""
         title_of_table = builder.take_table_title() or title_of_table
         for part in text.parts:
             builder.add_row(part, title_of_table) if text.is_of_values else builder.add_block(part)
+
+
+def _is_title(row: TableRow, text: str) -> bool:
+    """Return whether a row without names may be the title of the table below it: a text, perhaps numbered."""
+    cells = [cell for cell in row.cells if cell.strip()]
+    texts = [cell for cell in cells if not _is_value(cell.strip())]
+    return len(texts) == 1 and len(cells) <= _MAX_TITLE_CELLS and len(text) <= _MAX_TITLE_CHARS
 
 
 def add_table(builder: DocumentBuilder, rows: Sequence[TableRow], list_number: int = 0) -> None:
@@ -207,14 +230,44 @@ def _header_at(
         return (at, end, _column_names(rows[at:end])) if end < len(rows) else None
     if any(row.is_header for row in rows):
         return None
-    starts = is_first or at == 0 or len(rows[at - 1].filled) < 2  # noqa: PLR2004
+    starts = is_first or at == 0 or _is_note(rows[at - 1], rows[at])
     if starts and (last := _evident_end(rows, at)) is not None:
         first = _first_level(rows, at, last)
         return first, last, _column_names(rows[first:last])
     if is_first and len(rows[at].filled) > 1 and _is_likely_header(rows, at, header):
+        end = _merged_end(rows, at)
+        if end > at + 1:
+            return at, end, _column_names(rows[at:end])
         names = _first_row_names(rows[at].cells)
-        return (at, at + 1, tuple(map(_ColumnName, names))) if names else None
+        return (at, at + 1, _column_names(rows[at:end])) if names else None
     return None
+
+
+def _is_note(above: TableRow, row: TableRow) -> bool:
+    """Return whether a row is none of the table that begins below it: it has a cell, or fewer by half."""
+    return len(above.filled) < 2 or (2 * len(above.filled) <= len(row.filled) and not row.covered)  # noqa: PLR2004
+
+
+def _merged_end(rows: Sequence[TableRow], at: int) -> int:
+    """Return the end of the header whose first row has merged cells: the rows below name the parts of these.
+
+    Merged over several rows, a cell has the same text in each of them.
+    """
+    end = at + 1
+    while (
+        end < len(rows) - 1
+        and end - at < _MAX_HEADER_ROWS
+        and rows[end - 1].covered
+        and _are_names(rows[end])
+    ):
+        row, above = rows[end], rows[end - 1].cells + ("",) * len(rows[end].cells)
+        wide = {column - 1 for column in rows[end - 1].covered} | rows[end - 1].covered
+        if not all(column in wide or row.cells[column] == above[column] for column in row.filled):
+            break
+        if all(row.cells[column] == above[column] for column in row.filled):
+            break
+        end += 1
+    return end
 
 
 def _add_levels(rows: Sequence[TableRow], first: int, end: int) -> int:
@@ -246,7 +299,14 @@ def _evident_end(rows: Sequence[TableRow], at: int) -> int | None:
     if data is None:
         return None
     columns = [column for column in data.filled if column > 0]
-    values = [column for column in columns if column in named and _is_amount(data.cells[column])]
+    dated = {column for row in rows[at:end] for column in row.filled if _DATE.fullmatch(row.cells[column])}
+    values = [
+        column
+        for column in columns
+        if column in named
+        and _is_amount(data.cells[column])
+        and not (column in dated and _DATE.fullmatch(data.cells[column]))
+    ]
     return end if values and len(values) * 2 >= len(columns) else None
 
 
@@ -269,13 +329,13 @@ def _first_level(rows: Sequence[TableRow], first: int, end: int) -> int:
 
 
 def _are_names(row: TableRow) -> bool:
-    """Return whether the cells of a row, two or more, are texts or years."""
+    """Return whether the cells of a row, two or more, are texts, years or dates."""
     cells = [row.cells[column] for column in row.filled]
     if len(cells) < 2:  # noqa: PLR2004
         return False
-    if not all(_YEAR.fullmatch(cell) or not _is_value(cell) for cell in cells[1:]) or (
-        _is_value(cells[0]) and not _YEAR.fullmatch(cells[0])
-    ):
+    if not all(
+        _YEAR.fullmatch(cell) or _DATE.fullmatch(cell) or not _is_value(cell) for cell in cells[1:]
+    ) or (_is_value(cells[0]) and not _YEAR.fullmatch(cells[0])):
         return False
     return all(len(cell) <= _MAX_COLUMN_NAME_CHARS for cell in cells)
 
@@ -415,7 +475,7 @@ def _key_columns(body: Sequence[TableRow]) -> int:
     count = 1
     while count < _MAX_KEY_COLUMNS:
         keys = [cells[:count] for cells in rows]
-        if not _is_counting(keys) and len(set(keys)) >= _MIN_IDENTIFIED_SHARE * len(rows):
+        if not _are_numbers(keys) and len(set(keys)) >= _MIN_IDENTIFIED_SHARE * len(rows):
             return count
         values = [
             _is_value(cells[count]) and not _YEAR.fullmatch(cells[count])
@@ -428,9 +488,10 @@ def _key_columns(body: Sequence[TableRow]) -> int:
     return count
 
 
-def _is_counting(keys: Sequence[tuple[str, ...]]) -> bool:
-    """Return whether the rows are numbered one after the other."""
-    return len(keys) > 1 and all(key == (str(number),) for number, key in enumerate(keys, 1))
+def _are_numbers(keys: Sequence[tuple[str, ...]]) -> bool:
+    """Return whether the keys are numbers, such as those of rows or items, which name nothing."""
+    numbers = sum(all(_is_value(cell) and not _YEAR.fullmatch(cell) for cell in key) for key in keys)
+    return len(keys) > 1 and 2 * numbers > len(keys)
 
 
 def _parts(cells: Sequence[str], names: _ColumnNames, keys: int, section: str) -> Iterator[str]:

@@ -245,9 +245,11 @@ def split_at(chars: PageChars, line: Line, gutter: float) -> list[Line]:
         return [line]
     for after, left, right in find_gaps(chars, line):
         if left <= gutter <= right:
-            parts = (
-                (line.text[:after], line.char_indices[:after]),
-                (line.text[after:], line.char_indices[after:]),
-            )
-            return [half for part in parts if (half := _line(chars, *part))]
+            parts = part_of(chars, line, 0, after), part_of(chars, line, after, len(line.text))
+            return [half for half in parts if half]
     return [line]
+
+
+def part_of(chars: PageChars, line: Line, start: int, end: int) -> Line | None:
+    """Return a part of a line without spaces at its ends; None when nothing is left."""
+    return _line(chars, line.text[start:end], line.char_indices[start:end])

@@ -99,10 +99,11 @@ def _is_number_continued(before: PlacedWord, word: PlacedWord, height: float) ->
 
 def is_number(word: PlacedWord) -> bool:
     """Return whether a word is a number or stands for one, as a dash does."""
-    return _is_number_text(word.text)
+    return is_number_text(word.text)
 
 
-def _is_number_text(text: str) -> bool:
+def is_number_text(text: str) -> bool:
+    """Return whether a text is a number or stands for one."""
     return _NUMBER.fullmatch(text.replace(" ", "")) is not None and _DOTS.fullmatch(text) is None
 
 
@@ -228,7 +229,7 @@ def _label_lines(
 
 
 def _ends_in_number(line: Line) -> bool:
-    return _is_number_text(line.text.rpartition(" ")[2])
+    return is_number_text(line.text.rpartition(" ")[2])
 
 
 def _is_apart(own: Sequence[Line], others: Sequence[Line]) -> bool:

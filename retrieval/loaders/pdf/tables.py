@@ -1,8 +1,10 @@
 """Tables on PDF pages, with or without ruling lines.
 
-Tables of numbers: a row is a line that ends in numbers. Rows are a table if their numbers are aligned in
-columns. The words above a column are its name; words that stand over the middle of several columns name all
-of them. Other tables: adjacent lines with the same wide gaps.
+Tables with lines around their cells: the cells are what is between the lines.
+
+Other tables of numbers: a row is a line that ends in numbers. Rows are a table if their numbers are aligned
+in columns. The words above a column are its name; words that stand over the middle of several columns name
+all of them. Other tables: adjacent lines with the same wide gaps.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +35,7 @@ from retrieval.loaders.pdf.number_rows import (
     starts_small,
 )
 from retrieval.loaders.pdf.pdfium import PageChars
+from retrieval.loaders.pdf.ruled_tables import RuledTable, find_ruled_tables, mode_of
 from retrieval.loaders.pdf.tables_side_by_side import SideBySide, find_side_by_side
 from retrieval.loaders.pdf.word_tables import WordTable, find_word_tables
 from retrieval.loaders.tables import TableRow, lay_out
@@ -91,24 +94,48 @@ class LaidOutRow:
 class PageTable:
     """The lines of a page that a table consists of, and its rows.
 
-    `rest` are parts of these lines that are in no row.
+    `rest` are parts of these lines that are in no row. `ruled` is the table itself if it has lines.
     """
 
     lines: tuple[Line, ...]
     rows: tuple[LaidOutRow, ...]
     rest: tuple[Line, ...] = ()
+    ruled: RuledTable | None = None
 
 
-def find_tables(chars: PageChars, lines: Sequence[Line]) -> list[PageTable]:
-    """Return the tables of a page; tables side by side are one."""
-    found = [
+def find_tables(chars: PageChars, lines: Sequence[Line], above: RuledTable | None = None) -> list[PageTable]:
+    """Return the tables of a page; tables side by side are one.
+
+    `above` is a table of the page before that may continue.
+    """
+    found = [_lay_out_ruled(table, above) for table in find_ruled_tables(chars, lines)]
+    found += [
         table
-        for place in find_side_by_side(chars, lines)
+        for place in find_side_by_side(chars, lines_outside(lines, found))
         if (table := _read_side_by_side(chars, place)) is not None
     ]
     found += _PageTables(chars, lines_outside(lines, found)).tables()
     rest = lines_outside(lines, found)
     return [*found, *map(_lay_out_words, find_word_tables(chars, rest))]
+
+
+def last_ruled_table(found: Sequence[PageTable]) -> RuledTable | None:
+    """Return the table with lines that may continue on the next page."""
+    return next((table.ruled for table in found[::-1] if table.ruled and table.ruled.is_last), None)
+
+
+def _lay_out_ruled(table: RuledTable, above: RuledTable | None) -> PageTable:
+    header: Sequence[TableRow] = ()
+    if above and table.continues(above):
+        header = [replace(row, is_header=True) for row in above.header]
+        table = replace(table, header=above.header)
+    laid_out = [
+        LaidOutRow(_laid_out(sources[0], part), sources)
+        for text in lay_out([*header, *table.rows], mode_of(len(table.xs) - 1))
+        for sources in [table.sources[text.row - len(header)]]
+        for part in text.parts
+    ]
+    return PageTable(table.lines, tuple(laid_out), table.rest, table)
 
 
 def _lay_out_words(table: WordTable) -> PageTable:

@@ -52,6 +52,22 @@ def test_empty_cells_of_rows_without_names() -> None:
             ["Table 1", "Source: | the harbour", "Item | 2023 | 2024 | Unit", "Oil | 1 | 2 | l"],
             ["Table 1", "Source: | the harbour", "Item: Oil\n2023: 1\n2024: 2\nUnit: l"],
         ),
+        # Names below notes of several cells, and dates as names.
+        (
+            [
+                "at | the | top | are | some | notes",
+                "on | the | table",
+                "Item | City | Unit | Age | Sum | Tax",
+                "Oil | Bern | l | 3 | 2 | 1",
+            ],
+            [
+                "at | the | top | are | some | notes",
+                "on | the | table",
+                "Item: Oil\nCity: Bern\nUnit: l\nAge: 3\nSum: 2\nTax: 1",
+            ],
+        ),
+        (["Item | 01/02/2024 | Sum", "Oil | 5 | 7"], ["Item: Oil\n01/02/2024: 5\nSum: 7"]),
+        (["Ada | 12.03.2024", "Bo | 13.04.2024"], ["Ada | 12.03.2024", "Bo | 13.04.2024"]),
         # Two levels of names, over merged cells or over empty ones, and their units.
         (
             ["Area | Yes | < | No | <", " | no. | % | no. | %", "North | 5 | 50 | 5 | 50"],
@@ -89,6 +105,13 @@ def test_column_names(rows: Sequence[str], expected: Sequence[str]) -> None:
         (["Name | City", "Ada | London"], ["Name: Ada\nCity: London"]),
         (["Item | 12.03.2024", "Oil | rope"], ["Item | 12.03.2024", "Oil | rope"]),
         (["Name | Name", "Ada | Bob"], ["Name | Name", "Ada | Bob"]),
+        # Two levels of names above texts; a cell merged over both rows has its text in each.
+        (
+            ["Name | Open | <", "Name | at noon | at night", "Ada | yes | no"],
+            ["Name: Ada\nOpen\nat noon: yes\nat night: no"],
+        ),
+        # A cell over several columns names each.
+        (["Name | Open | <", "Ada | yes | no"], ["Name: Ada\nOpen: yes\nOpen: no"]),
         (["Table 1 | States", "Table 2 | Divisions"], ["Table 1 | States", "Table 2 | Divisions"]),
     ],
 )
@@ -163,6 +186,14 @@ def test_numbered_rows() -> None:
     assert all(part.startswith("No.: ") and "\nName: Name " in part for part in parts(rows))
 
 
+def test_rows_that_begin_with_a_number() -> None:
+    """Other numbers than those of rows, such as codes, name no row either."""
+    rows = table(
+        "Code | Name | Text", *(f"{code} | Name {code} | {'word ' * 60}" for code in (310, 27)), headers=1
+    )
+    assert all(part.startswith("Code: ") and "\nName: Name " in part for part in parts(rows))
+
+
 def test_table_in_text() -> None:
     """Rows are passages of their own, under the title of the table, which is not a quote."""
     builder = DocumentBuilder("a.x")
@@ -201,6 +232,16 @@ def test_sheet() -> None:
     assert ["3", "4", "5"] == [passage.label for passage in passages]
     assert all(("Sheet", "Table 1 of the harbour") == passage.heading for passage in passages)
     assert all(passage.section == "Sheet" for passage in passages)
+
+
+def test_title_of_a_sheet() -> None:
+    """The text above the names, perhaps after a number, is the title of the rows, and can be quoted."""
+    builder = DocumentBuilder("a.x")
+    rows = table("1 | Visits by month", "in thousands", "Month | 2024", "Jan | 7", "Feb | 8")
+    add_sheet(builder, "Sheet", [(str(number), row) for number, row in enumerate(rows, 1)])
+    passages = list(split_passages(builder.build(unit="row")))
+    assert ("Sheet", "1 | Visits by month") == passages[-1].heading
+    assert "1 | Visits by month" in passages[0].text
 
 
 CELLS = st.lists(st.sampled_from(["", "a", "Total", "12", "2019", "n/a", "x" * 150, "a\nb"]), max_size=9)
