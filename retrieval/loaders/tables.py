@@ -27,6 +27,7 @@ _MAX_TITLE_CHARS = 200
 _MAX_TITLE_CELLS = 2
 _MAX_HEADER_ROWS = 4
 _MAX_KEY_COLUMNS = 3
+_MIN_COLUMN_NUMBERS = 4
 # The columns that tell which row it is may take this much of a part.
 _MAX_KEY_CHARS = 140
 _MIN_IDENTIFIED_SHARE = 0.9
@@ -208,10 +209,17 @@ def _tables(
         first, end, found_names = found
         if start < first:
             yield start, names, rows[start:first]
-        start = at = end
+        start = at = end + (end < len(rows) - 1 and are_column_numbers(list(filter(None, rows[end].cells))))
         names = found_names
     if start < len(rows):
         yield start, names, rows[start:]
+
+
+def are_column_numbers(cells: Sequence[str]) -> bool:
+    """Return whether the cells of a row below names number the columns, from the first or the second."""
+    first = 1 if cells and cells[0] == "1" else 2
+    numbers = [str(number) for number in range(first, first + len(cells))]
+    return len(cells) >= _MIN_COLUMN_NUMBERS and list(cells) == numbers
 
 
 def _has_table(rows: Sequence[TableRow]) -> bool:
@@ -475,17 +483,28 @@ def _key_columns(body: Sequence[TableRow]) -> int:
     count = 1
     while count < _MAX_KEY_COLUMNS:
         keys = [cells[:count] for cells in rows]
-        if not _are_numbers(keys) and len(set(keys)) >= _MIN_IDENTIFIED_SHARE * len(rows):
+        are_numbers = _are_numbers(keys)
+        if not are_numbers and len(set(keys)) >= _MIN_IDENTIFIED_SHARE * len(rows):
             return count
-        values = [
-            _is_value(cells[count]) and not _YEAR.fullmatch(cells[count])
-            for cells in rows
-            if len(cells) > count
-        ]
-        if not values or 2 * sum(values) > len(values):
+        if are_numbers:
+            named = range(count, _MAX_KEY_COLUMNS)
+            count = next((column for column in named if not _has_values(rows, column)), -1)
+            if count < 0:
+                return 1
+        elif _has_values(rows, count):
             return count
         count += 1
     return count
+
+
+def _has_values(rows: Sequence[tuple[str, ...]], column: int) -> bool:
+    """Return whether most cells of a column are values other than years, or there are none."""
+    values = [
+        _is_value(cells[column]) and not _YEAR.fullmatch(cells[column])
+        for cells in rows
+        if len(cells) > column
+    ]
+    return not values or 2 * sum(values) > len(values)
 
 
 def _are_numbers(keys: Sequence[tuple[str, ...]]) -> bool:

@@ -27,6 +27,8 @@ _MIN_ROWS = 6
 _MIN_CELL_CHARS = 18
 _MAX_GUTTER_DISTANCE_HEIGHTS = 2.5
 _MIN_FULL_SHARE = 0.6
+# Of the characters of running text, also with spaces and numbers.
+_MIN_LETTER_SHARE = 0.4
 _MIN_GUTTER_SHARE = 0.4
 # Parts of one row: how far their base lines differ, and how far the second may reach back into the first.
 _MAX_BASE_DISTANCE_HEIGHTS = 0.4
@@ -211,9 +213,16 @@ def _is_prose(pairs: list[list[Line]], gutter: float) -> bool:
     """Return whether two columns are running text, not table cells, which are short or end anywhere."""
     if len(pairs) < _MIN_ROWS:
         return False
+    letters = median(min(_letter_share(half.text) for half in halves) for halves in pairs)
+    if letters < _MIN_LETTER_SHARE:
+        return False
     cells = median(min(len(left.text), len(right.text)) for left, right in pairs)
     full = sum(gutter - left.right < _MAX_GUTTER_DISTANCE_HEIGHTS * left.height for left, _ in pairs)
     return cells >= _MIN_CELL_CHARS and full >= _MIN_FULL_SHARE * len(pairs)
+
+
+def _letter_share(text: str) -> float:
+    return sum(map(str.isalpha, text)) / len(text)
 
 
 def _gutter(chars: PageChars, all_lines: list[Line]) -> float | None:
