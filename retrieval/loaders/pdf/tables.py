@@ -383,8 +383,8 @@ class _PageTables:
         else:
             header_lines, sections, header = [], [], []
         body = list(self._body([*reversed(sections), *group], cells))
-        if not header and (own := header_rows([row for row, _ in body])):
-            self._columns, self._header = columns, [replace(row, is_header=True) for row in own]
+        if not header and (named := header_rows([row for row, _ in body])):
+            self._columns, self._header = columns, [replace(row, is_header=True) for row in named]
         laid_out = [
             LaidOutRow(_laid_out(source, part), self._lines_of(source))
             for text in lay_out([*header, *(row for row, _ in body)])
