@@ -525,27 +525,58 @@ def _parts(cells: Sequence[str], names: _ColumnNames, keys: int, section: str) -
     if len("\n".join(key)) > _MAX_KEY_CHARS:
         key, keys = [], 0
     rest = _bound([column for column in filled if column >= keys], names)
-    parts = _fill(cells, names, key, rest, MAX_PART_CHARS)
-    # Parts of about the same length say more than a short last one.
-    for limit in range(MAX_PART_CHARS * 2 // 5, MAX_PART_CHARS, MAX_PART_CHARS // 20):
-        if len(even := _fill(cells, names, key, rest, limit)) == len(parts):
-            parts = even
-            break
-    for part in parts:
+    for part in _divide(cells, names, key, rest):
         yield "\n".join([*key, *_lines(cells, names, part)])
 
 
-def _fill(
-    cells: Sequence[str], names: _ColumnNames, key: Sequence[str], bound: Sequence[list[int]], limit: int
+def _divide(
+    cells: Sequence[str], names: _ColumnNames, key: Sequence[str], bound: Sequence[list[int]]
 ) -> list[list[int]]:
-    """Return the columns of each part of a row, as many as fit below the key."""
-    parts: list[list[int]] = []
-    for columns in bound:
-        if parts and len("\n".join([*key, *_lines(cells, names, [*parts[-1], *columns])])) <= limit:
-            parts[-1] += columns
-        else:
-            parts.append([*columns])
-    return parts
+    """Return the columns of each part of a row: as few parts as fit below the key.
+
+    A group of columns stays whole if it can, and parts of about the same length say more than a short one.
+    """
+    # The best way to divide the first columns: parts, groups that are cut, squares of the lengths, and where
+    # the last part begins.
+    best = [(0, 0, 0, 0)]
+    above = sum(len(line) + 1 for line in key)
+    for end in range(1, len(bound) + 1):
+        ways: list[tuple[int, int, int, int]] = []
+        lengths = _lengths(cells, names, bound[:end][::-1])
+        for start, length in zip(range(end - 1, -1, -1), lengths, strict=True):
+            if above + length > MAX_PART_CHARS and ways:
+                break
+            parts, cut, squares, _ = best[start]
+            group = names[bound[start][0]].group
+            is_cut = start > 0 and group != "" and names[bound[start - 1][-1]].group == group
+            ways.append((parts + 1, cut + is_cut, squares + (above + length) ** 2, start))
+        best.append(min(ways))
+    divided: list[list[int]] = []
+    end = len(bound)
+    while end:
+        start = best[end][3]
+        divided.insert(0, [column for columns in bound[start:end] for column in columns])
+        end = start
+    return divided
+
+
+def _lengths(cells: Sequence[str], names: _ColumnNames, backwards: Iterable[Sequence[int]]) -> Iterator[int]:
+    """Yield the length of the lines of the last columns, then with those before them, and so on."""
+    length, group, in_group, first = -1, "", 0, -1
+    for columns in backwards:
+        for column in reversed(columns):
+            name, own = names[column].name, names[column].group
+            if own and own == group:
+                if in_group == 1:
+                    length += len(group) + 1 + len(_named(cells[first], names[first].name))
+                    length -= len(_named(cells[first], names[first].full))
+                length += len(_named(cells[column], name)) + 1
+                in_group += 1
+            else:
+                length += len(_named(cells[column], names[column].full)) + 1
+                group, in_group = own, 1
+            first = column
+        yield length
 
 
 def _bound(columns: Sequence[int], names: _ColumnNames) -> list[list[int]]:

@@ -50,9 +50,11 @@ _MIN_ROWS = 3
 # With a single column of numbers, more rows, further from their texts, tell a table from other lines.
 _MIN_ROWS_OF_PAIRS = 4
 _MIN_PAIR_GAP_HEIGHTS = 1.0
-_MAX_HEADER_LINES = 8
+_MAX_HEADER_LINES = 6
 # Of names over every column from the first row; others are nearer.
 _MAX_FULL_HEADER_DISTANCE_HEIGHTS = 5.0
+# Of the type of names and of rows; larger type is a title.
+_MAX_HEADER_SIZE_RATIO = 1.25
 _MIN_SHARED_LABELS = 0.5
 _MAX_LABEL_CHARS = 120
 # In line heights.
@@ -430,7 +432,8 @@ class _PageTables:
             is_full = below is first and _count_over(words, columns, line.height) == len(columns)
             heights = _MAX_FULL_HEADER_DISTANCE_HEIGHTS if is_full else MAX_HEADER_DISTANCE_HEIGHTS
             distance = heights * max(line.height, below.height)
-            if id(line) in self._used or line.base - below.base > distance:
+            is_large = line.height > _MAX_HEADER_SIZE_RATIO * first.height
+            if id(line) in self._used or line.base - below.base > distance or is_large:
                 return
             if not words or _NOTE.match(line.text) or _is_title(line, words, left, columns):
                 return

@@ -178,6 +178,40 @@ def test_wide_rows() -> None:
         assert part.count("Kind of crime") == 2 * part.count("Rate per")
 
 
+def test_groups_in_wide_rows() -> None:
+    """A row is divided between groups of columns if these fit, even if parts are less even then."""
+    rows = table(
+        "Area | In the old harbour of the town | < | < | < | In the new harbour of the town | <",
+        " | ships of all kinds | boats | guests | crews | ships of all kinds | boats",
+        " | ".join(["North", *["1,234,567,890 of all"] * 6]),
+        headers=2,
+    )
+    first, second = parts(rows)
+    assert "In the old harbour of the town" in first
+    assert "In the new harbour of the town" not in first
+    assert second.startswith("Area: North\nIn the new harbour of the town\nships of all kinds: ")
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["", "by day", "by night"]), st.integers(0, 150)), min_size=1, max_size=12
+    )
+)
+def test_parts_of_wide_rows(columns: list[tuple[str, int]]) -> None:
+    """Every cell is in one part, in order, and a part of several cells fits into a quote."""
+    names = [f"column {number}" for number in range(len(columns))]
+    cells = [str(number) * length or "-" for number, (_, length) in enumerate(columns)]
+    rows = [
+        TableRow(("Area", *(group for group, _ in columns)), is_header=True),
+        TableRow(("", *names), is_header=True),
+        TableRow(("North", *cells)),
+    ]
+    found = parts(rows)
+    told = [line for part in found for line in part.split("\n") if "column" in line]
+    assert names == [line.partition(":")[0].rpartition(", ")[2] for line in told]
+    assert all(len(part) <= MAX_PART_CHARS or part.count("column") == 1 for part in found)
+
+
 def test_numbered_rows() -> None:
     """The number of a row does not tell which it is; the cell after it does."""
     rows = table(

@@ -122,6 +122,13 @@ def test_names_far_above() -> None:
     assert "Harbour: Brunoe\n2022: 1,204\n2023: 1,310\n2024: 1,422" == found[0]
 
 
+def test_larger_type_is_no_name() -> None:
+    """Words in larger type above the columns are a title, also with wide gaps."""
+    title = [TextLine(40, 506, "Ships", 13), TextLine(196, 506, "By year", 13), TextLine(300, 506, "All", 13)]
+    found = blocks(read(title, *TABLE[1:6]))
+    assert "Harbour: Brunoe\n2022: 1,204\n2023: 1,310\n2024: 1,422" in found
+
+
 def test_wide_table_is_no_text_in_columns() -> None:
     """A wide gap in a table of many numbers does not divide the page."""
     edges = [110 + 22 * column for column in range(6)] + [280 + 22 * column for column in range(6)]
