@@ -183,7 +183,7 @@ def test_groups_in_wide_rows() -> None:
     rows = table(
         "Area | In the old harbour of the town | < | < | < | In the new harbour of the town | <",
         " | ships of all kinds | boats | guests | crews | ships of all kinds | boats",
-        " | ".join(["North", *["1,234,567,890 of all"] * 6]),
+        " | ".join(["North", *["1,234,567,890 of all people"] * 6]),
         headers=2,
     )
     first, second = parts(rows)
