@@ -24,6 +24,10 @@ _MIN_ROWS = 3
 _MIN_COLUMNS = 2
 _MIN_FULL_SHARE = 0.5
 _MIN_LABELLED_SHARE = 0.6
+# More of the text in long cells is running text in boxes, unless there are several rows below names.
+_MAX_LONG_SHARE = 0.5
+_MAX_CELL_CHARS = 100
+_MIN_ROWS_OF_TEXT = 5
 # Of a page, such as its running head and number.
 _MAX_OTHER_LINES = 4
 # Of the vertical lines of a table on two pages, in points.
@@ -159,6 +163,10 @@ def _table(grid: Grid, fragments: Sequence[_Fragment], *, is_first: bool, is_las
             found = {id(f.line): f.line for f in fragments if f.place and f.place.top == number}
             sources.append(tuple(found.values()))
     header = header_rows(rows, mode_of(len(grid.xs) - 1))
+    if (not header or len(rows) < _MIN_ROWS_OF_TEXT) and _share_in_long(
+        cells, _MAX_CELL_CHARS
+    ) > _MAX_LONG_SHARE:
+        return None
     return RuledTable(
         tuple(rows),
         tuple(sources),
@@ -204,9 +212,14 @@ def _is_table(cells: dict[Place, list[str]]) -> bool:
     if any(sum(map(_is_stack, own)) > 1 for own in by_row.values()):
         return False
     full = sum(len(own) > 1 for own in by_row.values())
+    is_text = _share_in_long(cells, MAX_PART_CHARS) > _MAX_LONG_SHARE
+    return full >= _MIN_FULL_SHARE * len(by_row) and not is_text
+
+
+def _share_in_long(cells: dict[Place, list[str]], max_chars: int) -> float:
+    """Return the share of the text that is in cells longer than this."""
     lengths = [sum(map(len, lines)) for lines in cells.values()]
-    in_long = sum(length for length in lengths if length > MAX_PART_CHARS)
-    return full >= _MIN_FULL_SHARE * len(by_row) and 2 * in_long <= sum(lengths)
+    return sum(length for length in lengths if length > max_chars) / sum(lengths)
 
 
 def _is_stack(lines: Sequence[str]) -> bool:

@@ -133,6 +133,19 @@ def test_boxes_around_text() -> None:
     assert not any("|" in block for block in read([*lines, *boxes], grid((40, 400), (520, 410, 390, 370))))
 
 
+def test_boxes_side_by_side() -> None:
+    """Nor are boxes of text side by side, if nothing names the columns."""
+    text = ["The ferry to Brunoe leaves", "the old pier at nine in the", "morning, every day but one."]
+    lines = [
+        line
+        for row in range(3)
+        for number, part in enumerate(text * 2)
+        for line in words(508 - 80 * row - 10 * number, part, part, xs=(40, 220))
+    ]
+    found = read(lines, grid((40, 220, 400), (520, 440, 360, 280)))
+    assert not any(" | " in block for block in found)
+
+
 def test_table_on_several_pages() -> None:
     """Rows on the next page are told with the names above the first; a picture of the page marks them."""
     second = [
