@@ -6,8 +6,9 @@ A row is what stands between two lines. What a program draws as boxes around run
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 
-from retrieval.loaders.pdf.lines_and_columns import Line, part_of
+from retrieval.loaders.pdf.lines_and_columns import Line, find_gaps, part_of
 from retrieval.loaders.pdf.number_rows import MAX_BASE_DISTANCE_HEIGHTS, is_number_text, join_label_lines
 from retrieval.loaders.pdf.pdfium import PageChars
 from retrieval.loaders.pdf.rulings import Grid, Place, find_grids
@@ -24,6 +25,7 @@ _MIN_ROWS = 3
 _MIN_COLUMNS = 2
 _MIN_FULL_SHARE = 0.5
 _MIN_LABELLED_SHARE = 0.6
+_MIN_WIDE_GAP_HEIGHTS = 2.0
 # More of the text in long cells is running text in boxes, unless there are several rows below names.
 _MAX_LONG_SHARE = 0.5
 _MAX_CELL_CHARS = 100
@@ -94,6 +96,8 @@ def find_ruled_tables(chars: PageChars, lines: Sequence[Line]) -> Iterator[Ruled
         above = sum(line.base > grid.ys[0] for line in lines)
         below = sum(line.base < grid.ys[-1] for line in lines)
         own = [fragment for fragment in fragments if id(fragment.line) in inside]
+        if _has_columns_without_line(chars, own):
+            continue
         if table := _table(grid, own, is_first=above <= _MAX_OTHER_LINES, is_last=below <= _MAX_OTHER_LINES):
             yield table
             taken |= inside
@@ -134,6 +138,32 @@ def _left_of_labels(fragments: Sequence[_Fragment], grid: Grid) -> float | None:
     if len(labelled) < max(_MIN_ROWS, _MIN_LABELLED_SHARE * len(filled)):
         return None
     return min(part.left for part in labels)
+
+
+def _has_columns_without_line(chars: PageChars, fragments: Sequence[_Fragment]) -> bool:
+    """Return whether most cells of a column have a wide gap: no line is drawn between two columns."""
+    by_place: dict[Place, list[Line]] = {}
+    for fragment in fragments:
+        if fragment.place:
+            by_place.setdefault(fragment.place, []).append(fragment.part)
+    columns: dict[tuple[int, int], list[bool]] = {}
+    for place, parts in by_place.items():
+        columns.setdefault((place.left, place.right), []).append(_has_wide_gap(chars, parts))
+    return any(sum(own) >= max(_MIN_ROWS, len(own) / 2) for own in columns.values())
+
+
+def _has_wide_gap(chars: PageChars, parts: Sequence[Line]) -> bool:
+    """Return whether words on a line of a cell are far apart; PDFium may have them as one line or several."""
+    placed = sorted(parts, key=lambda part: (-part.base, part.left))
+    return any(
+        right - left > _MIN_WIDE_GAP_HEIGHTS * part.height
+        for part in parts
+        for _, left, right in find_gaps(chars, part)
+    ) or any(
+        after.left - before.right > _MIN_WIDE_GAP_HEIGHTS * before.height
+        and abs(before.base - after.base) < MAX_BASE_DISTANCE_HEIGHTS * before.height
+        for before, after in pairwise(placed)
+    )
 
 
 def _table(grid: Grid, fragments: Sequence[_Fragment], *, is_first: bool, is_last: bool) -> RuledTable | None:

@@ -125,6 +125,19 @@ def test_rows_without_lines_between_them() -> None:
     ] == read([*rows, NOTE], grid(XS, (520, 500, 460, 440)))
 
 
+def test_columns_without_lines_between_them() -> None:
+    """Two columns in the same cells are told apart by their gap, as in tables without lines."""
+    cells = ("Port Ships Boats", "Brunoe 12 13", "Skerry 7 9", "Storholm 5 4", "Total 24 26")
+    rows = [
+        line
+        for number, own in enumerate(cells)
+        for line in words(508 - 20 * number, *own.split(), xs=(40, 150, 240))
+    ]
+    assert "Port: Skerry\nShips: 7\nBoats: 9" in read(
+        [*rows, NOTE], grid((40, 240, 330), (520, 500, 480, 460, 440, 420))
+    )
+
+
 def test_boxes_around_text() -> None:
     """Boxes around running text are no table."""
     text = "The ferry to Brunoe leaves the old pier at nine every morning."
