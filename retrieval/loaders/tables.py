@@ -83,6 +83,11 @@ class _ColumnName(NamedTuple):
     def full(self) -> str:
         return _LEVEL_SEPARATOR.join(filter(None, (self.group, self.name)))
 
+    def shares(self, other: "_ColumnName") -> int:
+        """Return 2 if both columns are of the same group, 1 if of the same one at the highest level, or 0."""
+        is_same_top = self.group.split(_LEVEL_SEPARATOR)[0] == other.group.split(_LEVEL_SEPARATOR)[0] != ""
+        return is_same_top + (is_same_top and self.group == other.group)
+
 
 _ColumnNames = tuple[_ColumnName, ...]
 
@@ -536,8 +541,8 @@ def _divide(
 
     A group of columns stays whole if it can, and parts of about the same length say more than a short one.
     """
-    # The best way to divide the first columns: parts, groups that are cut, squares of the lengths, and where
-    # the last part begins.
+    # The best way to divide the first columns: parts, levels of groups that are cut, squares of the lengths,
+    # and where the last part begins.
     best = [(0, 0, 0, 0)]
     above = sum(len(line) + 1 for line in key)
     for end in range(1, len(bound) + 1):
@@ -547,9 +552,9 @@ def _divide(
             if above + length > MAX_PART_CHARS and ways:
                 break
             parts, cut, squares, _ = best[start]
-            group = names[bound[start][0]].group
-            is_cut = start > 0 and group != "" and names[bound[start - 1][-1]].group == group
-            ways.append((parts + 1, cut + is_cut, squares + (above + length) ** 2, start))
+            if start:
+                cut += names[bound[start - 1][-1]].shares(names[bound[start][0]])
+            ways.append((parts + 1, cut, squares + (above + length) ** 2, start))
         best.append(min(ways))
     divided: list[list[int]] = []
     end = len(bound)

@@ -192,6 +192,20 @@ def test_groups_in_wide_rows() -> None:
     assert second.startswith("Area: North\nIn the new harbour of the town\nships of all kinds: ")
 
 
+def test_groups_of_several_levels_in_wide_rows() -> None:
+    """Groups of the highest level stay whole before those below them."""
+    rows = table(
+        "Area | Clear answers to the letter | < | < | < | All who were asked by the harbour | <",
+        " | Yes | < | No | < | Yes | <",
+        " | no. | % | no. | % | no. | %",
+        " | ".join(["North", *["1,234,567,890 of all the people"] * 6]),
+        headers=3,
+    )
+    first, second = parts(rows)
+    assert [True, False] == ["Clear answers" in first, "All who" in first]
+    assert [False, True] == ["Clear answers" in second, "All who" in second]
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from(["", "by day", "by night"]), st.integers(0, 150)), min_size=1, max_size=12
