@@ -18,9 +18,9 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.formats import is_picture_name
 from retrieval.loaders.pdf.characters import Area, PageChars, open_pdf
 from retrieval.loaders.pdf.lines_and_columns import Line
-from retrieval.loaders.pdf.pdf import page_lines
+from retrieval.loaders.pdf.pdf import page_lines, table_above
 from retrieval.loaders.pdf.scans import scanned_lines
-from retrieval.loaders.pdf.tables import find_tables
+from retrieval.loaders.pdf.tables import PageTable, find_tables
 from retrieval.loaders.pictures import open_picture
 from retrieval.ocr.scanned_page import ScannedPage
 
@@ -137,7 +137,12 @@ def _locate_quote(
     if content is None:
         return None, []
     lines, chars = content
-    if rows := _quoted_rows(chars, lines, quote):
+    found = find_tables(chars, lines)
+    rows = _quoted_rows(found, quote)
+    may_continue = any(table.ruled and table.ruled.is_first for table in found)
+    if not rows and may_continue and (above := table_above(pdf, page - 1)):
+        rows = _quoted_rows(find_tables(chars, lines, above), quote)
+    if rows:
         return chars, [
             mark
             for row in rows
@@ -171,15 +176,9 @@ def _matched_offsets(lines: Sequence[Line], quote: str) -> list[tuple[int, list[
     ]
 
 
-def _quoted_rows(chars: PageChars, lines: Sequence[Line], quote: str) -> list[Line]:
+def _quoted_rows(found: Sequence[PageTable], quote: str) -> list[Line]:
     """Return the lines of table rows in a quote, which has them with the names of their columns."""
-    rows = (
-        line
-        for table in find_tables(chars, lines)
-        for row in table.rows
-        if row.line.text in quote
-        for line in row.sources
-    )
+    rows = (line for table in found for row in table.rows if row.line.text in quote for line in row.sources)
     return list({id(row): row for row in rows}.values())
 
 

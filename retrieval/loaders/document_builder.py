@@ -19,7 +19,7 @@ _MAX_TABLE_TITLE_CHARS = 250
 _MAX_LINES_AFTER_TITLE = 2
 _TABLE_TITLE = regex.compile(
     r"(?:\p{L}{0,3}(?:table|tabelle|tableau|tab\.|tabla|tabela|tabella|cuadro|quadro|tablo|çizelge|таблица|таблиця)"
-    r"|جدول|表|표)\s*(?:\p{L}[.-]?)?\p{N}",
+    r"|جدول|表|표)\s*:?\s*(?:\p{L}[.-]?)?\p{N}",
     regex.IGNORECASE,
 )
 

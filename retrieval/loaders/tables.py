@@ -23,8 +23,11 @@ from retrieval.loaders.document_builder import DocumentBuilder
 MAX_PART_CHARS = 280
 _MAX_COLUMN_NAME_CHARS = 200
 _MAX_SECTION_CHARS = 100
+_MAX_TITLE_CHARS = 200
+_MAX_TITLE_CELLS = 2
 _MAX_HEADER_ROWS = 4
 _MAX_KEY_COLUMNS = 3
+_MIN_COLUMN_NUMBERS = 4
 # The columns that tell which row it is may take this much of a part.
 _MAX_KEY_CHARS = 140
 _MIN_IDENTIFIED_SHARE = 0.9
@@ -43,6 +46,7 @@ _VALUE = regex.compile(
 # A number and its unit as a word.
 _AMOUNT = regex.compile(r"\P{L}*\d\P{L}*\p{L}+\.?")
 _DIGITS = regex.compile(r"\d+")
+_DATE = regex.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,11 @@ class _ColumnName(NamedTuple):
     def full(self) -> str:
         return _LEVEL_SEPARATOR.join(filter(None, (self.group, self.name)))
 
+    def shares(self, other: "_ColumnName") -> int:
+        """Return 2 if both columns are of the same group, 1 if of the same one at the highest level, or 0."""
+        is_same_top = self.group.split(_LEVEL_SEPARATOR)[0] == other.group.split(_LEVEL_SEPARATOR)[0] != ""
+        return is_same_top + (is_same_top and self.group == other.group)
+
 
 _ColumnNames = tuple[_ColumnName, ...]
 
@@ -107,16 +116,36 @@ def lay_out(rows: Sequence[TableRow], header: Header = "evident") -> Iterator[Ro
         yield from _lay_out_body(first, names, body)
 
 
+def header_rows(rows: Sequence[TableRow], header: Header = "evident") -> Sequence[TableRow]:
+    """Return the rows that name the columns of the first table among the rows that has names."""
+    stripped = [replace(row, cells=_strip(row.cells)) for row in rows]
+    for at in range(len(stripped)):
+        if found := _header_at(stripped, at, header, is_first=not _has_table(stripped[:at])):
+            return rows[found[0] : found[1]]
+    return ()
+
+
 def add_sheet(builder: DocumentBuilder, title: str, rows: Sequence[tuple[str, TableRow]]) -> None:
     """Add the rows of a sheet, with their labels, below its title; each row is a page."""
     if rows:
         builder.add_heading(title, 1)
-    title_of_table = ""
+    title_of_table, above = "", ""
     for text in lay_out([row for _, row in rows], "expected"):
         builder.begin_page(rows[text.row][0])
+        if not text.is_of_values:
+            above = above or (text.parts[0] if _is_title(rows[text.row][1], text.parts[0]) else "")
+        elif above:
+            title_of_table, above = above, ""
         title_of_table = builder.take_table_title() or title_of_table
         for part in text.parts:
             builder.add_row(part, title_of_table) if text.is_of_values else builder.add_block(part)
+
+
+def _is_title(row: TableRow, text: str) -> bool:
+    """Return whether a row without names may be the title of the table below it: a text, perhaps numbered."""
+    cells = [cell for cell in row.cells if cell.strip()]
+    texts = [cell for cell in cells if not _is_value(cell.strip())]
+    return len(texts) == 1 and len(cells) <= _MAX_TITLE_CELLS and len(text) <= _MAX_TITLE_CHARS
 
 
 def add_table(builder: DocumentBuilder, rows: Sequence[TableRow], list_number: int = 0) -> None:
@@ -185,10 +214,17 @@ def _tables(
         first, end, found_names = found
         if start < first:
             yield start, names, rows[start:first]
-        start = at = end
+        start = at = end + (end < len(rows) - 1 and are_column_numbers(list(filter(None, rows[end].cells))))
         names = found_names
     if start < len(rows):
         yield start, names, rows[start:]
+
+
+def are_column_numbers(cells: Sequence[str]) -> bool:
+    """Return whether the cells of a row below names number the columns, from the first or the second."""
+    first = 1 if cells and cells[0] == "1" else 2
+    numbers = [str(number) for number in range(first, first + len(cells))]
+    return len(cells) >= _MIN_COLUMN_NUMBERS and list(cells) == numbers
 
 
 def _has_table(rows: Sequence[TableRow]) -> bool:
@@ -207,14 +243,44 @@ def _header_at(
         return (at, end, _column_names(rows[at:end])) if end < len(rows) else None
     if any(row.is_header for row in rows):
         return None
-    starts = is_first or at == 0 or len(rows[at - 1].filled) < 2  # noqa: PLR2004
+    starts = is_first or at == 0 or _is_note(rows[at - 1], rows[at])
     if starts and (last := _evident_end(rows, at)) is not None:
         first = _first_level(rows, at, last)
         return first, last, _column_names(rows[first:last])
     if is_first and len(rows[at].filled) > 1 and _is_likely_header(rows, at, header):
+        end = _merged_end(rows, at)
+        if end > at + 1:
+            return at, end, _column_names(rows[at:end])
         names = _first_row_names(rows[at].cells)
-        return (at, at + 1, tuple(map(_ColumnName, names))) if names else None
+        return (at, at + 1, _column_names(rows[at:end])) if names else None
     return None
+
+
+def _is_note(above: TableRow, row: TableRow) -> bool:
+    """Return whether a row is none of the table that begins below it: it has a cell, or fewer by half."""
+    return len(above.filled) < 2 or (2 * len(above.filled) <= len(row.filled) and not row.covered)  # noqa: PLR2004
+
+
+def _merged_end(rows: Sequence[TableRow], at: int) -> int:
+    """Return the end of the header whose first row has merged cells: the rows below name the parts of these.
+
+    Merged over several rows, a cell has the same text in each of them.
+    """
+    end = at + 1
+    while (
+        end < len(rows) - 1
+        and end - at < _MAX_HEADER_ROWS
+        and rows[end - 1].covered
+        and _are_names(rows[end])
+    ):
+        row, above = rows[end], rows[end - 1].cells + ("",) * len(rows[end].cells)
+        wide = {column - 1 for column in rows[end - 1].covered} | rows[end - 1].covered
+        if not all(column in wide or row.cells[column] == above[column] for column in row.filled):
+            break
+        if all(row.cells[column] == above[column] for column in row.filled):
+            break
+        end += 1
+    return end
 
 
 def _add_levels(rows: Sequence[TableRow], first: int, end: int) -> int:
@@ -246,7 +312,14 @@ def _evident_end(rows: Sequence[TableRow], at: int) -> int | None:
     if data is None:
         return None
     columns = [column for column in data.filled if column > 0]
-    values = [column for column in columns if column in named and _is_amount(data.cells[column])]
+    dated = {column for row in rows[at:end] for column in row.filled if _DATE.fullmatch(row.cells[column])}
+    values = [
+        column
+        for column in columns
+        if column in named
+        and _is_amount(data.cells[column])
+        and not (column in dated and _DATE.fullmatch(data.cells[column]))
+    ]
     return end if values and len(values) * 2 >= len(columns) else None
 
 
@@ -269,13 +342,13 @@ def _first_level(rows: Sequence[TableRow], first: int, end: int) -> int:
 
 
 def _are_names(row: TableRow) -> bool:
-    """Return whether the cells of a row, two or more, are texts or years."""
+    """Return whether the cells of a row, two or more, are texts, years or dates."""
     cells = [row.cells[column] for column in row.filled]
     if len(cells) < 2:  # noqa: PLR2004
         return False
-    if not all(_YEAR.fullmatch(cell) or not _is_value(cell) for cell in cells[1:]) or (
-        _is_value(cells[0]) and not _YEAR.fullmatch(cells[0])
-    ):
+    if not all(
+        _YEAR.fullmatch(cell) or _DATE.fullmatch(cell) or not _is_value(cell) for cell in cells[1:]
+    ) or (_is_value(cells[0]) and not _YEAR.fullmatch(cells[0])):
         return False
     return all(len(cell) <= _MAX_COLUMN_NAME_CHARS for cell in cells)
 
@@ -415,22 +488,34 @@ def _key_columns(body: Sequence[TableRow]) -> int:
     count = 1
     while count < _MAX_KEY_COLUMNS:
         keys = [cells[:count] for cells in rows]
-        if not _is_counting(keys) and len(set(keys)) >= _MIN_IDENTIFIED_SHARE * len(rows):
+        are_numbers = _are_numbers(keys)
+        if not are_numbers and len(set(keys)) >= _MIN_IDENTIFIED_SHARE * len(rows):
             return count
-        values = [
-            _is_value(cells[count]) and not _YEAR.fullmatch(cells[count])
-            for cells in rows
-            if len(cells) > count
-        ]
-        if not values or 2 * sum(values) > len(values):
+        if are_numbers:
+            named = range(count, _MAX_KEY_COLUMNS)
+            count = next((column for column in named if not _has_values(rows, column)), -1)
+            if count < 0:
+                return 1
+        elif _has_values(rows, count):
             return count
         count += 1
     return count
 
 
-def _is_counting(keys: Sequence[tuple[str, ...]]) -> bool:
-    """Return whether the rows are numbered one after the other."""
-    return len(keys) > 1 and all(key == (str(number),) for number, key in enumerate(keys, 1))
+def _has_values(rows: Sequence[tuple[str, ...]], column: int) -> bool:
+    """Return whether most cells of a column are values other than years, or there are none."""
+    values = [
+        _is_value(cells[column]) and not _YEAR.fullmatch(cells[column])
+        for cells in rows
+        if len(cells) > column
+    ]
+    return not values or 2 * sum(values) > len(values)
+
+
+def _are_numbers(keys: Sequence[tuple[str, ...]]) -> bool:
+    """Return whether the keys are numbers, such as those of rows or items, which name nothing."""
+    numbers = sum(all(_is_value(cell) and not _YEAR.fullmatch(cell) for cell in key) for key in keys)
+    return len(keys) > 1 and 2 * numbers > len(keys)
 
 
 def _parts(cells: Sequence[str], names: _ColumnNames, keys: int, section: str) -> Iterator[str]:
@@ -445,27 +530,58 @@ def _parts(cells: Sequence[str], names: _ColumnNames, keys: int, section: str) -
     if len("\n".join(key)) > _MAX_KEY_CHARS:
         key, keys = [], 0
     rest = _bound([column for column in filled if column >= keys], names)
-    parts = _fill(cells, names, key, rest, MAX_PART_CHARS)
-    # Parts of about the same length say more than a short last one.
-    for limit in range(MAX_PART_CHARS * 2 // 5, MAX_PART_CHARS, MAX_PART_CHARS // 20):
-        if len(even := _fill(cells, names, key, rest, limit)) == len(parts):
-            parts = even
-            break
-    for part in parts:
+    for part in _divide(cells, names, key, rest):
         yield "\n".join([*key, *_lines(cells, names, part)])
 
 
-def _fill(
-    cells: Sequence[str], names: _ColumnNames, key: Sequence[str], bound: Sequence[list[int]], limit: int
+def _divide(
+    cells: Sequence[str], names: _ColumnNames, key: Sequence[str], bound: Sequence[list[int]]
 ) -> list[list[int]]:
-    """Return the columns of each part of a row, as many as fit below the key."""
-    parts: list[list[int]] = []
-    for columns in bound:
-        if parts and len("\n".join([*key, *_lines(cells, names, [*parts[-1], *columns])])) <= limit:
-            parts[-1] += columns
-        else:
-            parts.append([*columns])
-    return parts
+    """Return the columns of each part of a row: as few parts as fit below the key.
+
+    A group of columns stays whole if it can, and parts of about the same length say more than a short one.
+    """
+    # The best way to divide the first columns: parts, levels of groups that are cut, squares of the lengths,
+    # and where the last part begins.
+    best = [(0, 0, 0, 0)]
+    above = sum(len(line) + 1 for line in key)
+    for end in range(1, len(bound) + 1):
+        ways: list[tuple[int, int, int, int]] = []
+        lengths = _lengths(cells, names, bound[:end][::-1])
+        for start, length in zip(range(end - 1, -1, -1), lengths, strict=True):
+            if above + length > MAX_PART_CHARS and ways:
+                break
+            parts, cut, squares, _ = best[start]
+            if start:
+                cut += names[bound[start - 1][-1]].shares(names[bound[start][0]])
+            ways.append((parts + 1, cut, squares + (above + length) ** 2, start))
+        best.append(min(ways))
+    divided: list[list[int]] = []
+    end = len(bound)
+    while end:
+        start = best[end][3]
+        divided.insert(0, [column for columns in bound[start:end] for column in columns])
+        end = start
+    return divided
+
+
+def _lengths(cells: Sequence[str], names: _ColumnNames, backwards: Iterable[Sequence[int]]) -> Iterator[int]:
+    """Yield the length of the lines of the last columns, then with those before them, and so on."""
+    length, group, in_group, first = -1, "", 0, -1
+    for columns in backwards:
+        for column in reversed(columns):
+            name, own = names[column].name, names[column].group
+            if own and own == group:
+                if in_group == 1:
+                    length += len(group) + 1 + len(_named(cells[first], names[first].name))
+                    length -= len(_named(cells[first], names[first].full))
+                length += len(_named(cells[column], name)) + 1
+                in_group += 1
+            else:
+                length += len(_named(cells[column], names[column].full)) + 1
+                group, in_group = own, 1
+            first = column
+        yield length
 
 
 def _bound(columns: Sequence[int], names: _ColumnNames) -> list[list[int]]:

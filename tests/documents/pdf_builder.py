@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 PAGE_WIDTH, PAGE_HEIGHT = 420, 595
 # The width of every Courier glyph, as a share of the font size.
 _GLYPH_WIDTH = 0.6
+# The x and y of both ends of a line.
+Ruling = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class TextLine:
     """A line of text at a position in points from the lower left corner.
 
-    `width` is the width in points that the line is justified to, None if it is not.
+    `width` is the width in points that the line is justified to, None if it is not. It runs upwards if it
+    `is_turned`.
     """
 
     x: float
@@ -20,6 +23,7 @@ class TextLine:
     text: str
     size: float = 10
     width: float | None = None
+    is_turned: bool = False
 
     def operators(self) -> bytes:
         spaces = self.text.count(" ")
@@ -28,7 +32,10 @@ class TextLine:
         string = (
             self.text.encode("cp1252").replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
         )
-        return b"BT /F1 %g Tf %g Tw %g %g Td (%s) Tj ET\n" % (self.size, word_spacing, self.x, self.y, string)
+        matrix = b"0 1 -1 0" if self.is_turned else b"1 0 0 1"
+        return b"BT /F1 %g Tf %g Tw %s %g %g Tm (%s) Tj ET\n" % (
+            self.size, word_spacing, matrix, self.x, self.y, string,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,18 +50,23 @@ class OutlineEntry:
 
 @dataclass
 class PdfBuilder:
-    """A PDF file to build. `labels` are its page labels, as the entries of a number tree."""
+    """A PDF file to build. `labels` are its page labels, as the entries of a number tree.
+
+    `rulings` are the straight lines on each page, each with the x and y of both ends.
+    """
 
     pages: Sequence[Sequence[TextLine]]
     title: str = ""
     outline: tuple[OutlineEntry, ...] = ()
     labels: str = ""
     rotation: int = 0
+    rulings: Sequence[Sequence[Ruling]] = ()
     _objects: list[bytes] = field(default_factory=list)
 
     def build(self) -> bytes:
         self._objects = [b"", b"", b"<</Type/Font/Subtype/Type1/BaseFont/Courier/Encoding/WinAnsiEncoding>>"]
-        kids = [self._page(lines) for lines in self.pages]
+        drawn = [*self.rulings, *[()] * (len(self.pages) - len(self.rulings))]
+        kids = [self._page(lines, own) for lines, own in zip(self.pages, drawn, strict=True)]
         catalog = b"<</Type/Catalog/Pages 2 0 R"
         if self.labels:
             catalog += b"/PageLabels<</Nums[%s]>>" % self.labels.encode()
@@ -70,8 +82,9 @@ class PdfBuilder:
         self._objects.append(body)
         return len(self._objects)
 
-    def _page(self, lines: Sequence[TextLine]) -> int:
-        content = b"".join(line.operators() for line in lines)
+    def _page(self, lines: Sequence[TextLine], rulings: Sequence[Ruling]) -> int:
+        content = b"".join(b"%g %g m %g %g l S\n" % ruling for ruling in rulings)
+        content += b"".join(line.operators() for line in lines)
         stream = self._add(b"<</Length %d>>stream\n%s\nendstream" % (len(content), content))
         return self._add(
             b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 %d %d]/Rotate %d/Contents %d 0 R"

@@ -95,14 +95,14 @@ class PageChars:
         area = self.area(char_index)
         if self._quarter_turns == 0:
             return area
-        ends = self._rotate(*area[:2]), self._rotate(*area[2:])
+        ends = self.displayed(*area[:2]), self.displayed(*area[2:])
         (left, right), (bottom, top) = (sorted(pair) for pair in zip(*ends, strict=True))
         return Area(left, bottom, right, top)
 
     def base(self, char_index: int) -> float:
         """Return the baseline of a character."""
         raw.FPDFText_GetCharOrigin(self._text, char_index, self._x, self._y)
-        return self._rotate(self._x.value, self._y.value)[1]
+        return self.displayed(self._x.value, self._y.value)[1]
 
     def size(self, char_index: int) -> float:
         """Return the font size of a character in points, at least 1."""
@@ -129,5 +129,6 @@ class PageChars:
             return text, range(written)
         return text, [raw.FPDFText_GetCharIndexFromTextIndex(self._text, unit) for unit in range(written)]
 
-    def _rotate(self, x: float, y: float) -> tuple[float, float]:
+    def displayed(self, x: float, y: float) -> tuple[float, float]:
+        """Return where a point of the file's coordinates is on the page as displayed."""
         return ((x, y), (y, -x), (-x, -y), (-y, x))[self._quarter_turns]

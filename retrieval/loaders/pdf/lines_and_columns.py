@@ -32,6 +32,8 @@ _MIN_ROWS = 6
 _MIN_CELL_CHARS = 18
 _MAX_GUTTER_DISTANCE_HEIGHTS = 2.5
 _MIN_FULL_SHARE = 0.6
+# Of the characters of running text, also with spaces and numbers.
+_MIN_LETTER_SHARE = 0.4
 _MIN_GUTTER_SHARE = 0.4
 # Parts of one row: how far their base lines differ, and how far the second may reach back into the first.
 _MAX_BASE_DISTANCE_HEIGHTS = 0.4
@@ -216,9 +218,16 @@ def _is_prose(pairs: list[list[Line]], gutter: float) -> bool:
     """Return whether two columns are running text, not table cells, which are short or end anywhere."""
     if len(pairs) < _MIN_ROWS:
         return False
+    letters = median(min(_letter_share(half.text) for half in halves) for halves in pairs)
+    if letters < _MIN_LETTER_SHARE:
+        return False
     cells = median(min(len(left.text), len(right.text)) for left, right in pairs)
     full = sum(gutter - left.right < _MAX_GUTTER_DISTANCE_HEIGHTS * left.height for left, _ in pairs)
     return cells >= _MIN_CELL_CHARS and full >= _MIN_FULL_SHARE * len(pairs)
+
+
+def _letter_share(text: str) -> float:
+    return sum(map(str.isalpha, text)) / len(text)
 
 
 def _gutter(chars: PageChars, all_lines: list[Line]) -> float | None:
@@ -250,12 +259,14 @@ def split_at(chars: PageChars, line: Line, gutter: float) -> list[Line]:
         return [line]
     for after, left, right in find_gaps(chars, line):
         if left <= gutter <= right:
-            parts = (
-                (line.text[:after], line.char_indices[:after]),
-                (line.text[after:], line.char_indices[after:]),
-            )
-            return [half for part in parts if (half := _line(chars, *part))]
+            parts = part_of(chars, line, 0, after), part_of(chars, line, after, len(line.text))
+            return [half for half in parts if half]
     return [line]
+
+
+def part_of(chars: PageChars, line: Line, start: int, end: int) -> Line | None:
+    """Return a part of a line without spaces at its ends; None when nothing is left."""
+    return _line(chars, line.text[start:end], line.char_indices[start:end])
 
 
 _LEFTWARD = regex.compile(r"[\p{Hebrew}\p{Arabic}\p{Syriac}\p{Thaana}\p{Nko}]")

@@ -22,12 +22,14 @@ MAX_BASE_DISTANCE_HEIGHTS = 0.35
 _NUMBER = regex.compile(
     r"[(\[]?[-+–−±<>~]?[$€£¥]?\d[\d.,’'/:]*+(?:[-–]\d[\d.,:]*+)?[%‰°]?[)\]]?[*†‡]?|[-–—…]|\.{2,}|\(?(?:NA|N/A|n/a|X|Z)\)?"
 )
-ENDS_IN_NUMBER = regex.compile(r"[\d%)*†‡–—…AaX\]-]$")
+ENDS_IN_NUMBER = regex.compile(r"[\d%)*†‡–—…AaX\]-]$|\d(?:\s\.{2,3})+$")
 # Digits in groups, with spaces between them.
 _FIRST_DIGITS = regex.compile(r"[(\[]?[-+–−]?[$€£¥]?[1-9]\d{0,2}(?: \d{3})*")
 _NEXT_DIGITS = regex.compile(r"\d{3}(?:[.,]\d+)?%?[)\]]?[*†‡]?")
 _MAX_DIGIT_GAP_HEIGHTS = 0.4
 _DIGIT = regex.compile(r"\d")
+# A number that is missing; more dots are a leader.
+_ELLIPSIS = regex.compile(r"\.{2,3}|…")
 _DOTS = regex.compile(r"[.·_…]+")
 _WORD = regex.compile(r"\S+")
 _STARTS_SMALL = regex.compile(r"\p{Ll}")
@@ -99,10 +101,11 @@ def _is_number_continued(before: PlacedWord, word: PlacedWord, height: float) ->
 
 def is_number(word: PlacedWord) -> bool:
     """Return whether a word is a number or stands for one, as a dash does."""
-    return _is_number_text(word.text)
+    return is_number_text(word.text)
 
 
-def _is_number_text(text: str) -> bool:
+def is_number_text(text: str) -> bool:
+    """Return whether a text is a number or stands for one."""
     return _NUMBER.fullmatch(text.replace(" ", "")) is not None and _DOTS.fullmatch(text) is None
 
 
@@ -114,7 +117,7 @@ def is_dots(word: PlacedWord) -> bool:
 def read_row(line: Line, words: Sequence[PlacedWord]) -> NumberRow | None:
     """Return a row if the line ends in numbers, after a label that may be a number, too."""
     first = len(words)
-    while first and is_number(words[first - 1]):
+    while first and (is_number(words[first - 1]) or _is_missing(words, first - 1)):
         first -= 1
     if first == 0:
         first = 1
@@ -122,6 +125,14 @@ def read_row(line: Line, words: Sequence[PlacedWord]) -> NumberRow | None:
     if not numbers or not any(_DIGIT.search(word.text) for word in numbers):
         return None
     return NumberRow(line, tuple(words[:first]), tuple(numbers), (line,), _text(words[:first]))
+
+
+def _is_missing(words: Sequence[PlacedWord], at: int) -> bool:
+    """Return whether dots after a number stand for one that is missing, as after another such mark."""
+    before = at - 1
+    while before > 0 and _ELLIPSIS.fullmatch(words[before].text):
+        before -= 1
+    return before > 0 and _ELLIPSIS.fullmatch(words[at].text) is not None and is_number(words[before])
 
 
 def join_label_lines(first: str, second: str) -> str:
@@ -228,7 +239,7 @@ def _label_lines(
 
 
 def _ends_in_number(line: Line) -> bool:
-    return _is_number_text(line.text.rpartition(" ")[2])
+    return is_number_text(line.text.rpartition(" ")[2])
 
 
 def _is_apart(own: Sequence[Line], others: Sequence[Line]) -> bool:

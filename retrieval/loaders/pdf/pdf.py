@@ -40,6 +40,7 @@ from retrieval.loaders.pdf.paragraphs import (
     strip_headers_footers,
     usual_typography,
 )
+from retrieval.loaders.pdf.ruled_tables import RuledTable
 from retrieval.loaders.pdf.scans import is_scanned, scanned_lines
 from retrieval.model import Document, Heading, Page, ScanMark, Span, Table
 from retrieval.ocr import tesseract
@@ -48,6 +49,8 @@ from retrieval.sentences import pieces
 
 _MAX_PAGES = 20_000
 _MAX_OUTLINE_ENTRIES = 5_000
+# Of which a picture of a page looks for the names of columns.
+_MAX_PAGES_OF_TABLE = 30
 _MAX_OUTLINE_DEPTH = 15
 # The index of the y position among the parameters of each kind of target.
 _TOP_INDEX = {raw.PDFDEST_VIEW_XYZ: 1, raw.PDFDEST_VIEW_FITH: 0, raw.PDFDEST_VIEW_FITBH: 0}
@@ -91,8 +94,9 @@ def read_pdf(data: bytes, name: str, scans: Mapping[int, ScannedPage] | None = N
         unread: list[int] = []
         pdf.init_forms()
         left = MAX_DOCUMENT_CHARS
+        above: RuledTable | None = None
         for number in range(len(pdf)):
-            all_lines, table_rows, texts = _page(pdf, number)
+            all_lines, table_rows, texts, above = _page(pdf, number, above)
             if is_scanned(pdf, number, all_lines):
                 if scans and number in scans:
                     scanned[number] = scans[number]
@@ -137,18 +141,44 @@ def page_lines(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], Pag
     return None
 
 
-def _page(pdf: pypdfium2.PdfDocument, number: int) -> tuple[list[Line], set[int], list[str]]:
-    """Return the lines of a page, the ids of those that are table rows, and the texts of its annotations."""
+def table_above(pdf: pypdfium2.PdfDocument, number: int) -> RuledTable | None:
+    """Return the table at the end of the page before one (from 0), with the names of its columns."""
+    first = number
+    while first > max(0, number - _MAX_PAGES_OF_TABLE) and _last_table(pdf, first - 1, None):
+        first -= 1
+    above: RuledTable | None = None
+    for page in range(first, number):
+        above = _last_table(pdf, page, above)
+    return above
+
+
+def _last_table(pdf: pypdfium2.PdfDocument, number: int, above: RuledTable | None) -> RuledTable | None:
     contents = page_lines(pdf, number)
     if contents is None:
-        return [], set(), _annotations_without_lines(pdf, number)
+        return None
+    all_lines, chars = contents
+    table = tables.last_ruled_table(tables.find_tables(chars, all_lines, above))
+    chars.close()
+    return table
+
+
+def _page(
+    pdf: pypdfium2.PdfDocument, number: int, above: RuledTable | None
+) -> tuple[list[Line], set[int], list[str], RuledTable | None]:
+    """Return the lines of a page, the ids of those that are table rows, and the texts of its annotations.
+
+    The last is the table that may continue on the next page, as `above` may on this one.
+    """
+    contents = page_lines(pdf, number)
+    if contents is None:
+        return [], set(), _annotations_without_lines(pdf, number), None
     all_lines, chars = contents
     texts = annotation_texts(pdf, chars.page, all_lines, chars)
-    found = tables.find_tables(chars, all_lines)
+    found = tables.find_tables(chars, all_lines, above)
     rest = tables.lines_outside(all_lines, found)
     table_rows = {id(line) for line in tables.find_table_rows(chars, rest)}
     chars.close()
-    return tables.replace_tables(all_lines, found), table_rows, texts
+    return tables.replace_tables(all_lines, found), table_rows, texts, tables.last_ruled_table(found)
 
 
 def _annotations_without_lines(pdf: pypdfium2.PdfDocument, number: int) -> list[str]:

@@ -1,8 +1,10 @@
 """Tables on PDF pages, with or without ruling lines.
 
-Tables of numbers: a row is a line that ends in numbers. Rows are a table if their numbers are aligned in
-columns. The words above a column are its name; words that stand over the middle of several columns name all
-of them. Other tables: adjacent lines with the same wide gaps.
+Tables with lines around their cells: the cells are what is between the lines.
+
+Other tables of numbers: a row is a line that ends in numbers. Rows are a table if their numbers are aligned
+in columns. The words above a column are its name; words that stand over the middle of several columns name
+all of them. Other tables: adjacent lines with the same wide gaps.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,9 +35,10 @@ from retrieval.loaders.pdf.number_rows import (
     read_words,
     starts_small,
 )
+from retrieval.loaders.pdf.ruled_tables import RuledTable, find_ruled_tables, mode_of
 from retrieval.loaders.pdf.tables_side_by_side import SideBySide, find_side_by_side
 from retrieval.loaders.pdf.word_tables import WordTable, find_word_tables
-from retrieval.loaders.tables import TableRow, lay_out
+from retrieval.loaders.tables import TableRow, are_column_numbers, header_rows, lay_out
 
 _DIGIT = regex.compile(r"\d")
 _LEADER = regex.compile(r"(?:\s*[.·_…]){2,}\s*$|\s+\.\s*$")
@@ -48,6 +51,10 @@ _MIN_ROWS = 3
 _MIN_ROWS_OF_PAIRS = 4
 _MIN_PAIR_GAP_HEIGHTS = 1.0
 _MAX_HEADER_LINES = 6
+# Of names over every column from the first row; others are nearer.
+_MAX_FULL_HEADER_DISTANCE_HEIGHTS = 5.0
+# Of the type of names and of rows; larger type is a title.
+_MAX_HEADER_SIZE_RATIO = 1.25
 _MIN_SHARED_LABELS = 0.5
 _MAX_LABEL_CHARS = 120
 # In line heights.
@@ -58,6 +65,8 @@ _MAX_COLUMN_OFF_CENTRE_HEIGHTS = 0.6
 _MAX_NAME_WIDTH_RATIO = 1.5
 _MIN_ALIGNED_SHARE = 0.8
 _MAX_LINES_BETWEEN_ROWS = 3
+# Of one or two rows from the table above.
+_MAX_GROUP_DISTANCE_HEIGHTS = 8.0
 _MIN_DISTANCE_BESIDE_HEIGHTS = 2.0
 _MIN_WIDE_GAP_HEIGHTS = 0.9
 # Justified lines are stretched at every space, but rarely by more than this.
@@ -91,24 +100,48 @@ class LaidOutRow:
 class PageTable:
     """The lines of a page that a table consists of, and its rows.
 
-    `rest` are parts of these lines that are in no row.
+    `rest` are parts of these lines that are in no row. `ruled` is the table itself if it has lines.
     """
 
     lines: tuple[Line, ...]
     rows: tuple[LaidOutRow, ...]
     rest: tuple[Line, ...] = ()
+    ruled: RuledTable | None = None
 
 
-def find_tables(chars: PageChars, lines: Sequence[Line]) -> list[PageTable]:
-    """Return the tables of a page; tables side by side are one."""
-    found = [
+def find_tables(chars: PageChars, lines: Sequence[Line], above: RuledTable | None = None) -> list[PageTable]:
+    """Return the tables of a page; tables side by side are one.
+
+    `above` is a table of the page before that may continue.
+    """
+    found = [_lay_out_ruled(table, above) for table in find_ruled_tables(chars, lines)]
+    found += [
         table
-        for place in find_side_by_side(chars, lines)
+        for place in find_side_by_side(chars, lines_outside(lines, found))
         if (table := _read_side_by_side(chars, place)) is not None
     ]
     found += _PageTables(chars, lines_outside(lines, found)).tables()
     rest = lines_outside(lines, found)
     return [*found, *map(_lay_out_words, find_word_tables(chars, rest))]
+
+
+def last_ruled_table(found: Sequence[PageTable]) -> RuledTable | None:
+    """Return the table with lines that may continue on the next page."""
+    return next((table.ruled for table in found[::-1] if table.ruled and table.ruled.is_last), None)
+
+
+def _lay_out_ruled(table: RuledTable, above: RuledTable | None) -> PageTable:
+    header: Sequence[TableRow] = ()
+    if above and table.continues(above):
+        header = [replace(row, is_header=True) for row in above.header]
+        table = replace(table, header=above.header)
+    laid_out = [
+        LaidOutRow(_laid_out(sources[0], part), sources)
+        for text in lay_out([*header, *table.rows], mode_of(len(table.xs) - 1))
+        for sources in [table.sources[text.row - len(header)]]
+        for part in text.parts
+    ]
+    return PageTable(table.lines, tuple(laid_out), table.rest, table)
 
 
 def _lay_out_words(table: WordTable) -> PageTable:
@@ -119,7 +152,7 @@ def _lay_out_words(table: WordTable) -> PageTable:
         for source in [table.lines[text.row - 1]]
         for part in text.parts
     ]
-    return PageTable((table.header, *table.lines), tuple(laid_out))
+    return PageTable((*table.header, *table.lines), tuple(laid_out))
 
 
 def _laid_out(source: Line, text: str) -> Line:
@@ -249,6 +282,7 @@ class _PageTables:
         # The columns and names of the table above.
         self._columns: list[_Column] = []
         self._header: list[TableRow] = []
+        self._bottom = 0.0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -258,10 +292,32 @@ class _PageTables:
     def tables(self) -> Iterator[PageTable]:
         """Yield the tables from the top."""
         for group in self._groups():
-            columns = _columns([self._rows[id(line)] for line in group if id(line) in self._rows])
-            if columns and (table := self._build(group, columns)):
+            rows = [self._rows[id(line)] for line in group if id(line) in self._rows]
+            columns, min_rows = _columns(rows), _MIN_ROWS
+            if len(rows) < _MIN_ROWS and self._continue_table_above(rows):
+                columns, min_rows = self._columns, 1
+            if columns and (table := self._build(group, columns, min_rows)):
                 yield table
                 self._used.update(map(id, table.lines))
+                self._bottom = rows[-1].bottom
+
+    def _continue_table_above(self, rows: Sequence[NumberRow]) -> bool:
+        """Return whether a few rows have a number in each column of the table not far above them."""
+        line = rows[0].line
+        is_near = 0 < self._bottom - line.base < _MAX_GROUP_DISTANCE_HEIGHTS * line.height
+        return (
+            is_near
+            and len(self._columns) > 1
+            and all(
+                len(row.numbers) == len(self._columns)
+                and row.label[-1].right < self._columns[0].left
+                and all(
+                    cell.left <= column.right and column.left <= cell.right
+                    for cell, column in zip(row.numbers, self._columns, strict=True)
+                )
+                for row in rows
+            )
+        )
 
     def _words_of(self, line: Line) -> list[PlacedWord]:
         if id(line) not in self._words:
@@ -300,7 +356,7 @@ class _PageTables:
             between = [own for own in between if own.left < right]
         return len(between) < _MAX_LINES_BETWEEN_ROWS
 
-    def _build(self, group: Sequence[Line], columns: list[_Column]) -> PageTable | None:
+    def _build(self, group: Sequence[Line], columns: list[_Column], min_rows: int) -> PageTable | None:
         """Return the table of a group of lines, with its column names from the lines above."""
         cells = {
             id(line): own
@@ -308,7 +364,7 @@ class _PageTables:
             if id(line) in self._rows and (own := _cells(self._rows[id(line)], columns))
         }
         in_table = [at for at, line in enumerate(group) if id(line) in cells]
-        if len(in_table) < _MIN_ROWS:
+        if len(in_table) < min_rows:
             return None
         own_rows = [self._rows[id(group[at])] for at in in_table]
         left = min(row.line.left for row in own_rows)
@@ -329,6 +385,8 @@ class _PageTables:
         else:
             header_lines, sections, header = [], [], []
         body = list(self._body([*reversed(sections), *group], cells))
+        if not header and (named := header_rows([row for row, _ in body])):
+            self._columns, self._header = columns, [replace(row, is_header=True) for row in named]
         laid_out = [
             LaidOutRow(_laid_out(source, part), self._lines_of(source))
             for text in lay_out([*header, *(row for row, _ in body)])
@@ -370,10 +428,13 @@ class _PageTables:
                 bases.append(line.base)
             if len(bases) > _MAX_HEADER_LINES:
                 return
-            distance = MAX_HEADER_DISTANCE_HEIGHTS * max(line.height, below.height)
-            if id(line) in self._used or line.base - below.base > distance:
-                return
             words = self._words_of(line)
+            is_full = below is first and _count_over(words, columns, line.height) == len(columns)
+            heights = _MAX_FULL_HEADER_DISTANCE_HEIGHTS if is_full else MAX_HEADER_DISTANCE_HEIGHTS
+            distance = heights * max(line.height, below.height)
+            is_large = line.height > _MAX_HEADER_SIZE_RATIO * first.height
+            if id(line) in self._used or line.base - below.base > distance or is_large:
+                return
             if not words or _NOTE.match(line.text) or _is_title(line, words, left, columns):
                 return
             yield line
@@ -404,8 +465,13 @@ class _PageTables:
         )
 
     def _read_header(self, lines: Sequence[Line], columns: Sequence[_Column]) -> list[TableRow]:
-        words = [word for line in lines for word in self._words_of(line)]
         height = median(line.height for line in lines) if lines else 0.0
+        words = [
+            word
+            for row in _visual_lines([word for line in lines for word in self._words_of(line)], height)
+            if not are_column_numbers([own.text for own in row])
+            for word in row
+        ]
         header = _header(words, columns, height) if words else []
         values = sum(map(bool, map(_VALUE.fullmatch, header[-1].cells[1:]))) if header else 0
         return header if 2 * values <= len(columns) else []
@@ -463,14 +529,24 @@ def _clean_label(text: str) -> str:
 
 def _is_title(line: Line, words: Sequence[PlacedWord], left: float, columns: Sequence[_Column]) -> bool:
     """Return whether a line runs from the labels, or from before several columns, into the columns."""
-    clusters = list(_clusters(words, line.height))
+    clusters = [own for row in _visual_lines(words, line.height) for own in _clusters(row, line.height)]
     over = [cluster for cluster in clusters if cluster.right > columns[0].middle]
     before = columns[0].left - line.height
+    is_group = len(over) > 1 and _spread(over, columns, line.height) is not None
     return any(
         cluster.left < left + line.height
-        or (len(columns) > 1 and cluster.left < before and cluster.right > columns[1].middle)
+        or (len(columns) > 1 and cluster.left < before and cluster.right > columns[1].middle and not is_group)
         for cluster in over
     ) or (len(clusters) == 1 and not over and len(clusters[0].text) > _MAX_LABEL_CHARS)
+
+
+def _count_over(words: Sequence[PlacedWord], columns: Sequence[_Column], height: float) -> int:
+    """Return how many columns have a text over them that is over no other."""
+    clusters = [own for row in _visual_lines(words, height) for own in _clusters(row, height)]
+    over = [
+        [at for at, c in enumerate(columns) if own.left < c.right and c.left < own.right] for own in clusters
+    ]
+    return len({own[0] for own in over if len(own) == 1})
 
 
 def _clusters(words: Sequence[PlacedWord], height: float) -> Iterator[PlacedWord]:
@@ -490,7 +566,7 @@ def _header(words: Sequence[PlacedWord], columns: Sequence[_Column], height: flo
     label: list[str] = []
     for line in _visual_lines(words, height):
         label.append(" ".join(word.text for word in line if _is_label(word, columns)))
-        over = list(_clusters([word for word in line if not _is_label(word, columns)], height))
+        over = list(_clusters([word for word in line if _is_over(word, columns, height)], height))
         spread = _spread(over, columns, height) if 0 < len(over) < len(columns) else None
         if spread is not None and any(names):
             groups.append(spread)
@@ -530,6 +606,11 @@ def _is_label(word: PlacedWord, columns: Sequence[_Column]) -> bool:
         word.right <= columns[0].left
         and word.middle < columns[0].left - (columns[0].right - columns[0].left) / 2
     )
+
+
+def _is_over(word: PlacedWord, columns: Sequence[_Column], height: float) -> bool:
+    """Return whether a word stands over the columns, not over the labels or beside the table."""
+    return not _is_label(word, columns) and word.left <= columns[-1].right + height
 
 
 def _distance(word: PlacedWord, column: _Column) -> float:

@@ -1,10 +1,11 @@
-"""Tables of words on PDF pages: rows of one line each, with all cells filled, below names of columns.
+"""Tables of words on PDF pages without ruling lines: rows of one line, all cells filled, below names.
 
 Running text in columns is none: nothing above it names every column.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import regex
@@ -20,6 +21,7 @@ from retrieval.loaders.pdf.number_rows import (
 _MIN_COLUMNS = 3
 _MIN_LETTER_WIDTH_HEIGHTS = 0.5
 _MIN_ROWS = 4
+_MAX_HEADER_LINES = 4
 _MIN_GAP_HEIGHTS = 0.9
 _MAX_MISALIGNMENT_HEIGHTS = 0.5
 _MAX_ROW_DISTANCE_HEIGHTS = 2.2
@@ -38,9 +40,9 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WordTable:
-    """The line that names the columns and its cells; the lines of the rows and theirs."""
+    """The lines that name the columns and the names; the lines of the rows and their cells."""
 
-    header: Line
+    header: tuple[Line, ...]
     names: tuple[str, ...]
     lines: tuple[Line, ...]
     cells: tuple[tuple[str, ...], ...]
@@ -54,19 +56,23 @@ def find_word_tables(chars: PageChars, lines: Sequence[Line]) -> Iterator[WordTa
         for line in placed
     ]
     for start, end in _runs(placed, cells):
-        first, names = start, tuple(cell.text for cell in cells[start])
+        first, names, after = start, tuple(cell.text for cell in cells[start]), start + 1
         if start and (own := _names(cells[start - 1], cells[start:end])):
             distance = placed[start - 1].base - placed[start].base
             if distance > MAX_HEADER_DISTANCE_HEIGHTS * placed[start].height:
                 continue
-            first, names = start - 1, own
-        rows = range(first + 1, end - _is_continued(placed, end))
+            first, names, after = start - 1, own, start
+        if (first == start or any(map(starts_small, names))) and (
+            named := _names_over_lines(placed, cells, start, end)
+        ):
+            (first, names), after = named, start
+        rows = range(after, end - _is_continued(placed, end))
         is_whole = first == 0 or not _is_continued(placed, first)
         is_shorter = first < start or _is_shorter(names, [cells[at] for at in rows])
         is_named = is_shorter and _are_names(names, [cells[at] for at in rows])
         if len(rows) >= _MIN_ROWS and is_whole and is_named:
             yield WordTable(
-                placed[first],
+                tuple(placed[first:after]),
                 names,
                 tuple(placed[at] for at in rows),
                 tuple(tuple(cell.text for cell in cells[at]) for at in rows),
@@ -120,6 +126,37 @@ def _names(header: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> tuple[str,
         cell.left < right and left < cell.right for cell, (left, right) in zip(header, columns, strict=True)
     )
     return tuple(cell.text for cell in header) if is_over else ()
+
+
+def _names_over_lines(
+    placed: Sequence[Line], cells: Sequence[Sequence[Cell]], start: int, end: int
+) -> tuple[int, tuple[str, ...]] | None:
+    """Return the first of several lines above the rows that name the columns, and the names; None if none do.
+
+    Each text of these lines stands over one column, and each column has one.
+    """
+    lefts = [min(cell.left for cell in own) for own in zip(*cells[start:end], strict=True)]
+    columns = list(pairwise([*lefts, max(cells[at][-1].right for at in range(start, end))]))
+    names: list[list[str]] = [[] for _ in columns]
+    first, below = start, placed[start]
+    max_heights = MAX_HEADER_DISTANCE_HEIGHTS
+    while first > 0 and start - first < _MAX_HEADER_LINES:
+        line = placed[first - 1]
+        over = [_column_below(cell, columns) for cell in cells[first - 1]]
+        if line.base - below.base > max_heights * line.height or -1 in over:
+            break
+        for at, cell in zip(over[::-1], cells[first - 1][::-1], strict=True):
+            names[at].insert(0, cell.text)
+        first, below, max_heights = first - 1, line, MAX_LINE_DISTANCE_HEIGHTS
+    return (first, tuple(map(" ".join, names))) if first < start and all(names) else None
+
+
+def _column_below(cell: Cell, columns: Sequence[tuple[float, float]]) -> int:
+    """Return the column that a text stands over; -1 if it stands over none, or over several."""
+    shared = [min(cell.right, right) - max(cell.left, left) for left, right in columns]
+    best = max(range(len(columns)), key=lambda at: shared[at])
+    others = max((own for at, own in enumerate(shared) if at != best), default=0.0)
+    return best if shared[best] > 0 and 2 * others < shared[best] else -1
 
 
 def _are_names(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bool:

@@ -52,6 +52,22 @@ def test_empty_cells_of_rows_without_names() -> None:
             ["Table 1", "Source: | the harbour", "Item | 2023 | 2024 | Unit", "Oil | 1 | 2 | l"],
             ["Table 1", "Source: | the harbour", "Item: Oil\n2023: 1\n2024: 2\nUnit: l"],
         ),
+        # Names below notes of several cells, and dates as names.
+        (
+            [
+                "at | the | top | are | some | notes",
+                "on | the | table",
+                "Item | City | Unit | Age | Sum | Tax",
+                "Oil | Bern | l | 3 | 2 | 1",
+            ],
+            [
+                "at | the | top | are | some | notes",
+                "on | the | table",
+                "Item: Oil\nCity: Bern\nUnit: l\nAge: 3\nSum: 2\nTax: 1",
+            ],
+        ),
+        (["Item | 01/02/2024 | Sum", "Oil | 5 | 7"], ["Item: Oil\n01/02/2024: 5\nSum: 7"]),
+        (["Ada | 12.03.2024", "Bo | 13.04.2024"], ["Ada | 12.03.2024", "Bo | 13.04.2024"]),
         # Two levels of names, over merged cells or over empty ones, and their units.
         (
             ["Area | Yes | < | No | <", " | no. | % | no. | %", "North | 5 | 50 | 5 | 50"],
@@ -89,6 +105,13 @@ def test_column_names(rows: Sequence[str], expected: Sequence[str]) -> None:
         (["Name | City", "Ada | London"], ["Name: Ada\nCity: London"]),
         (["Item | 12.03.2024", "Oil | rope"], ["Item | 12.03.2024", "Oil | rope"]),
         (["Name | Name", "Ada | Bob"], ["Name | Name", "Ada | Bob"]),
+        # Two levels of names above texts; a cell merged over both rows has its text in each.
+        (
+            ["Name | Open | <", "Name | at noon | at night", "Ada | yes | no"],
+            ["Name: Ada\nOpen\nat noon: yes\nat night: no"],
+        ),
+        # A cell over several columns names each.
+        (["Name | Open | <", "Ada | yes | no"], ["Name: Ada\nOpen: yes\nOpen: no"]),
         (["Table 1 | States", "Table 2 | Divisions"], ["Table 1 | States", "Table 2 | Divisions"]),
     ],
 )
@@ -155,12 +178,68 @@ def test_wide_rows() -> None:
         assert part.count("Kind of crime") == 2 * part.count("Rate per")
 
 
+def test_groups_in_wide_rows() -> None:
+    """A row is divided between groups of columns if these fit, even if parts are less even then."""
+    rows = table(
+        "Area | In the old harbour of the town | < | < | < | In the new harbour of the town | <",
+        " | ships of all kinds | boats | guests | crews | ships of all kinds | boats",
+        " | ".join(["North", *["1,234,567,890 of all people"] * 6]),
+        headers=2,
+    )
+    first, second = parts(rows)
+    assert "In the old harbour of the town" in first
+    assert "In the new harbour of the town" not in first
+    assert second.startswith("Area: North\nIn the new harbour of the town\nships of all kinds: ")
+
+
+def test_groups_of_several_levels_in_wide_rows() -> None:
+    """Groups of the highest level stay whole before those below them."""
+    rows = table(
+        "Area | Clear answers to the letter | < | < | < | All who were asked by the harbour | <",
+        " | Yes | < | No | < | Yes | <",
+        " | no. | % | no. | % | no. | %",
+        " | ".join(["North", *["1,234,567,890 of all the people"] * 6]),
+        headers=3,
+    )
+    first, second = parts(rows)
+    assert [True, False] == ["Clear answers" in first, "All who" in first]
+    assert [False, True] == ["Clear answers" in second, "All who" in second]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["", "by day", "by night"]), st.integers(0, 150)), min_size=1, max_size=12
+    )
+)
+def test_parts_of_wide_rows(columns: list[tuple[str, int]]) -> None:
+    """Every cell is in one part, in order, and a part of several cells fits into a quote."""
+    names = [f"column {number}" for number in range(len(columns))]
+    cells = [str(number) * length or "-" for number, (_, length) in enumerate(columns)]
+    rows = [
+        TableRow(("Area", *(group for group, _ in columns)), is_header=True),
+        TableRow(("", *names), is_header=True),
+        TableRow(("North", *cells)),
+    ]
+    found = parts(rows)
+    told = [line for part in found for line in part.split("\n") if "column" in line]
+    assert names == [line.partition(":")[0].rpartition(", ")[2] for line in told]
+    assert all(len(part) <= MAX_PART_CHARS or part.count("column") == 1 for part in found)
+
+
 def test_numbered_rows() -> None:
     """The number of a row does not tell which it is; the cell after it does."""
     rows = table(
         "No. | Name | Text", *(f"{number} | Name {number} | {'word ' * 60}" for number in (1, 2)), headers=1
     )
     assert all(part.startswith("No.: ") and "\nName: Name " in part for part in parts(rows))
+
+
+def test_rows_that_begin_with_a_number() -> None:
+    """Other numbers than those of rows, such as codes, name no row either."""
+    rows = table(
+        "Code | Name | Text", *(f"{code} | Name {code} | {'word ' * 60}" for code in (310, 27)), headers=1
+    )
+    assert all(part.startswith("Code: ") and "\nName: Name " in part for part in parts(rows))
 
 
 def test_table_in_text() -> None:
@@ -201,6 +280,16 @@ def test_sheet() -> None:
     assert ["3", "4", "5"] == [passage.label for passage in passages]
     assert all(("Sheet", "Table 1 of the harbour") == passage.heading for passage in passages)
     assert all(passage.section == "Sheet" for passage in passages)
+
+
+def test_title_of_a_sheet() -> None:
+    """The text above the names, perhaps after a number, is the title of the rows, and can be quoted."""
+    builder = DocumentBuilder("a.x")
+    rows = table("1 | Visits by month", "in thousands", "Month | 2024", "Jan | 7", "Feb | 8")
+    add_sheet(builder, "Sheet", [(str(number), row) for number, row in enumerate(rows, 1)])
+    passages = list(split_passages(builder.build(unit="row")))
+    assert ("Sheet", "1 | Visits by month") == passages[-1].heading
+    assert "1 | Visits by month" in passages[0].text
 
 
 CELLS = st.lists(st.sampled_from(["", "a", "Total", "12", "2019", "n/a", "x" * 150, "a\nb"]), max_size=9)

@@ -76,6 +76,78 @@ def test_names_of_several_columns() -> None:
     ] == blocks(document)
 
 
+def test_wide_names_of_several_columns() -> None:
+    """Names wider than the numbers below them name these; names of columns without numbers name no other."""
+    edges = (200, 240, 320, 360)
+    groups = [TextLine(176, 520, "Season of suns"), TextLine(296, 520, "Season of snow")]
+    names = row(506, "Boat", "days", "km", "days", "km", edges=edges)
+    rows = [
+        row(490 - 14 * n, f"Ferry {'ABC'[n]}", f"{n}1", f"{n}2", f"{n}3", f"{n}4", edges=edges)
+        for n in range(3)
+    ]
+    assert "Boat: Ferry B\nSeason of suns\ndays: 11\nkm: 12\nSeason of snow\ndays: 13\nkm: 14" in blocks(
+        read(groups, names, *rows)
+    )
+    rows = [row(490 - 14 * n, f"Ferry {'ABC'[n]}", f"{n}1", f"{n}2", edges=edges) for n in range(3)]
+    assert "Boat: Ferry B\ndays: 11\nkm: 12" in blocks(read(names, *rows))
+
+
+def test_missing_numbers() -> None:
+    """Three dots between numbers stand for a missing one."""
+    rows = [row(474, "Brunoe", "1,204", "...", "1,422"), row(460, "Storholm", "88", "...", "...")]
+    assert ["Harbour: Brunoe\n2022: 1,204\n2023: ...\n2024: 1,422"] == blocks(
+        read(row(490, "Harbour", "2022", "2023", "2024"), *rows, *TABLE[4:6])
+    )[:1]
+
+
+def test_rows_below_a_heading() -> None:
+    """One or two rows below a heading in a table have the names of its columns."""
+    more = [[TextLine(40, 394, "Harbours in the north")], row(380, "Auken", "5", "6", "7")]
+    assert "Harbours in the north\nHarbour: Auken\n2022: 5\n2023: 6\n2024: 7" in blocks(
+        read(*TABLE[1:6], *more)
+    )
+
+
+def test_numbers_of_columns() -> None:
+    """A row that numbers the columns is none of the table."""
+    numbers = row(474, "1", "2", "3", "4")
+    found = blocks(read(TABLE[1], numbers, *(_lower(line) for line in (*TABLE[2:4], TABLE[5]))))
+    assert "Harbour: Brunoe\n2022: 1,204\n2023: 1,310\n2024: 1,422" == found[0]
+    assert 3 == len(found)
+
+
+def test_names_far_above() -> None:
+    """Names over every column may be further from the first row than others."""
+    found = blocks(read(row(512, "Harbour", "2022", "2023", "2024"), *TABLE[2:6]))
+    assert "Harbour: Brunoe\n2022: 1,204\n2023: 1,310\n2024: 1,422" == found[0]
+
+
+def test_larger_type_is_no_name() -> None:
+    """Words in larger type above the columns are a title, also with wide gaps."""
+    title = [TextLine(40, 506, "Ships", 13), TextLine(196, 506, "By year", 13), TextLine(300, 506, "All", 13)]
+    found = blocks(read(title, *TABLE[1:6]))
+    assert "Harbour: Brunoe\n2022: 1,204\n2023: 1,310\n2024: 1,422" in found
+
+
+def test_wide_table_is_no_text_in_columns() -> None:
+    """A wide gap in a table of many numbers does not divide the page."""
+    edges = [110 + 22 * column for column in range(6)] + [280 + 22 * column for column in range(6)]
+    rows = [
+        row(
+            490 - 12 * n,
+            f"Pier {'ABCDEFGHIJ'[n]}",
+            *(str(10 + n + column) for column in range(12)),
+            edges=edges,
+        )
+        for n in range(10)
+    ]
+    assert "Pier D | " + " | ".join(str(13 + column) for column in range(12)) in blocks(read(*rows))
+
+
+def _lower(lines: Sequence[TextLine]) -> list[TextLine]:
+    return [TextLine(line.x, line.y - 14, line.text) for line in lines]
+
+
 def test_leaders() -> None:
     """Dots between a label and its numbers are left out."""
     rows = [
@@ -257,6 +329,18 @@ def test_table_of_words() -> None:
         "Shop: Net and Hook\nPlace: Pier 2\nSells: Nets",
         NOTE,
     ] == blocks(document)
+
+
+def test_names_of_words_over_several_lines() -> None:
+    """The names of columns of words may have several lines, and not all of them the same number."""
+    names = [
+        TextLine(52, 504, "Shop in"),
+        TextLine(372, 504, "Goods"),
+        *(TextLine(x, 490, name) for x, name in ((52, "the town"), (250, "Place"), (366, "for sale"))),
+    ]
+    assert "Shop in the town: Net and Hook\nPlace: Pier 2\nGoods for sale: Nets" in blocks(
+        read(names, *SHOPS)
+    )
 
 
 @pytest.mark.parametrize(
