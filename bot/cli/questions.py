@@ -32,15 +32,8 @@ from bot.views.message import (
 from bot.views.refusals import MAX_CLOSEST_PASSAGES, closest_quotes, explain_refusal
 from retrieval.documents.library import SingleLibrary
 from retrieval.model import Answer, Citation, Source, Span
-from retrieval.query.intent import (
-    NameTable,
-    Topic,
-    documents_meant,
-    find_files,
-    may_name_files,
-    only_document_about,
-    parse_document_question,
-)
+from retrieval.query.document_names import NameTable, documents_meant, find_files, only_document_about
+from retrieval.query.intent import Topic, may_name_files, parse_document_question
 
 if TYPE_CHECKING:
     from retrieval.documents.local_library import LocalLibrary

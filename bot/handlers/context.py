@@ -22,7 +22,7 @@ from bot.views.message import AS_WRITTEN, Origin, Recipient, Uploads
 from retrieval.documents.library import AnyLibrary, CombinedLibrary, SingleLibrary
 from retrieval.model import Answer, Source
 from retrieval.overview import Overview
-from retrieval.query.intent import NameTable
+from retrieval.query.document_names import NameTable
 from retrieval.quotes.quote_selection import drop_unlikely
 
 Data = dict[Any, Any]

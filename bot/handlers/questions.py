@@ -33,16 +33,8 @@ from bot.views.message import (
 )
 from bot.views.refusals import explain_unreadable, is_link
 from retrieval.model import Source, document_of
-from retrieval.query.intent import (
-    Topic,
-    documents_meant,
-    find_files,
-    find_titles,
-    is_any_document,
-    may_name_files,
-    only_document_about,
-    parse_document_question,
-)
+from retrieval.query.document_names import documents_meant, find_files, find_titles, only_document_about
+from retrieval.query.intent import Topic, is_any_document, may_name_files, parse_document_question
 
 _log = logging.getLogger(__name__)
 

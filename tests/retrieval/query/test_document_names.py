@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from retrieval.model import Source
-from retrieval.query.intent import NameTable, documents_meant, find_documents, find_files, find_titles
+from retrieval.query.document_names import NameTable, documents_meant, find_documents, find_files, find_titles
 
 SOURCES = [
     Source("travel00", "hr/travel-policy.md", "Travel policy", 1, 1, "en"),

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from bot.i18n.messages import LANGUAGES, texts_for
 from retrieval.model import Source
 from retrieval.query import query
+from retrieval.query.document_names import documents_meant
 from retrieval.query.intent import (
     DocumentQuestion,
     Topic,
-    documents_meant,
     fold_phrase,
     fold_with_offsets,
     is_any_document,
