@@ -98,7 +98,9 @@ def find_ruled_tables(chars: PageChars, lines: Sequence[Line]) -> Iterator[Ruled
         own = [fragment for fragment in fragments if id(fragment.line) in inside]
         if _has_columns_without_line(chars, own):
             continue
-        if table := _table(grid, own, is_first=above <= _MAX_OTHER_LINES, is_last=below <= _MAX_OTHER_LINES):
+        table = _table(grid, own, is_first=above <= _MAX_OTHER_LINES, is_last=below <= _MAX_OTHER_LINES)
+        # Most rows go on beside the grid: in another table, which needs the whole lines.
+        if table and 2 * len(table.rest) < max(2 * _MIN_ROWS, len(table.rows)):
             yield table
             taken |= inside
 

@@ -29,6 +29,7 @@ from retrieval.loaders.pdf.number_rows import (
     PlacedWord,
     continues,
     is_dots,
+    is_number_text,
     join_label_lines,
     join_labels,
     read_row,
@@ -40,6 +41,7 @@ from retrieval.loaders.pdf.tables_side_by_side import SideBySide, find_side_by_s
 from retrieval.loaders.pdf.word_tables import WordTable, find_word_tables
 from retrieval.loaders.tables import TableRow, are_column_numbers, header_rows, lay_out
 
+_YEAR = regex.compile(r"(?:19|20)\d\d")
 _DIGIT = regex.compile(r"\d")
 _LEADER = regex.compile(r"(?:\s*[.·_…]){2,}\s*$|\s+\.\s*$")
 # Numbers that are values, not names such as years, grades and numbers of columns.
@@ -541,8 +543,13 @@ def _is_title(line: Line, words: Sequence[PlacedWord], left: float, columns: Seq
 
 
 def _count_over(words: Sequence[PlacedWord], columns: Sequence[_Column], height: float) -> int:
-    """Return how many columns have a text over them that is over no other."""
-    clusters = [own for row in _visual_lines(words, height) for own in _clusters(row, height)]
+    """Return how many columns have a text or year over them that is over no other."""
+    clusters = [
+        own
+        for row in _visual_lines(words, height)
+        for own in _clusters(row, height)
+        if not is_number_text(own.text) or _YEAR.fullmatch(own.text)
+    ]
     over = [
         [at for at, c in enumerate(columns) if own.left < c.right and c.left < own.right] for own in clusters
     ]
@@ -566,7 +573,11 @@ def _header(words: Sequence[PlacedWord], columns: Sequence[_Column], height: flo
     label: list[str] = []
     for line in _visual_lines(words, height):
         label.append(" ".join(word.text for word in line if _is_label(word, columns)))
-        over = list(_clusters([word for word in line if _is_over(word, columns, height)], height))
+        over = [
+            own
+            for own in _clusters([word for word in line if not _is_label(word, columns)], height)
+            if own.left <= columns[-1].right + height
+        ]
         spread = _spread(over, columns, height) if 0 < len(over) < len(columns) else None
         if spread is not None and any(names):
             groups.append(spread)
@@ -606,11 +617,6 @@ def _is_label(word: PlacedWord, columns: Sequence[_Column]) -> bool:
         word.right <= columns[0].left
         and word.middle < columns[0].left - (columns[0].right - columns[0].left) / 2
     )
-
-
-def _is_over(word: PlacedWord, columns: Sequence[_Column], height: float) -> bool:
-    """Return whether a word stands over the columns, not over the labels or beside the table."""
-    return not _is_label(word, columns) and word.left <= columns[-1].right + height
 
 
 def _distance(word: PlacedWord, column: _Column) -> float:

@@ -182,3 +182,21 @@ def test_repeated_names() -> None:
     blocks = [block.of(document.text) for block in document.blocks]
     assert "Boat: Tern\nHome port: Brunoe\nSkipper: Liv Dahl" == blocks[-2]
     assert not any("Home port: Home port" in block for block in blocks)
+
+
+def test_table_beside_the_lines() -> None:
+    """Where rows go on in another table beside the lines, both are told apart as tables without lines are."""
+    labels = (
+        "Port Ships Port Boats",
+        "Brunoe 12 Brunoe 31",
+        "Skerry 7 Skerry 9",
+        "Holm 5 Holm 4",
+        "Auken 3 Auken 8",
+    )
+    rows = [
+        line
+        for number, own in enumerate(labels)
+        for line in words(508 - 20 * number, *own.split(), xs=(40, 130, 240, 330))
+    ]
+    found = read([*rows, NOTE], grid((40, 125, 200), (520, 500, 480, 460, 440, 420)))
+    assert {"Skerry | 7", "Skerry | 9"} <= set(found)

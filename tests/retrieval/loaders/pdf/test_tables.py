@@ -92,6 +92,14 @@ def test_wide_names_of_several_columns() -> None:
     assert "Boat: Ferry B\ndays: 11\nkm: 12" in blocks(read(names, *rows))
 
 
+def test_wide_name_of_the_last_column() -> None:
+    """A name that is wider than its column is read to its end."""
+    names = [*row(490, "Harbour", "2022", "2023"), TextLine(330, 490, "Ships of all")]
+    more = [TextLine(330, 502, "Number of")]
+    found = blocks(read(more, names, *TABLE[2:6]))
+    assert "Harbour: Brunoe\n2022: 1,204\n2023: 1,310\nNumber of Ships of all: 1,422" in found
+
+
 def test_missing_numbers() -> None:
     """Three dots between numbers stand for a missing one."""
     rows = [row(474, "Brunoe", "1,204", "...", "1,422"), row(460, "Storholm", "88", "...", "...")]
