@@ -20,7 +20,7 @@ MAX_HEADER_DISTANCE_HEIGHTS = 2.6
 MAX_MISALIGNMENT_HEIGHTS = 0.9
 MAX_BASE_DISTANCE_HEIGHTS = 0.35
 _NUMBER = regex.compile(
-    r"[(\[]?[-+–−±<>~]?[$€£¥]?\d[\d.,’'/:]*+(?:[-–]\d[\d.,:]*+)?[%‰°]?[)\]]?[*†‡]?|[-–—…]|\.{2,}|\(?(?:NA|N/A|n/a|X|Z)\)?"
+    r"[(\[]?[*†‡]{0,3}[-+–−±<>~]?[$€£¥]?\d[\d.,’'/:]*+(?:[-–]\d[\d.,:]*+)?[%‰°]?[)\]]?[*†‡]?|[-–—…]|\*{3,}|\.{2,}|\(?(?:NA|N/A|n/a|X|Z)\)?"
 )
 ENDS_IN_NUMBER = regex.compile(r"[\d%)*†‡–—…AaX\]-]$|\d(?:\s\.{2,3})+$")
 # Digits in groups, with spaces between them.

@@ -25,6 +25,8 @@ _MIN_ROWS = 3
 _MIN_COLUMNS = 2
 _MIN_FULL_SHARE = 0.5
 _MIN_LABELLED_SHARE = 0.6
+_MAX_LABEL_CHARS = 50
+_MAX_LINES_PER_LABEL = 1.3
 _MIN_WIDE_GAP_HEIGHTS = 2.0
 # More of the text in long cells is running text in boxes, unless there are several rows below names.
 _MAX_LONG_SHARE = 0.5
@@ -53,6 +55,12 @@ class RuledTable:
     is_first: bool
     is_last: bool
     header: tuple[TableRow, ...] = ()
+
+    @property
+    def is_of_numbers(self) -> bool:
+        """Whether most cells after the first are numbers, which tell columns by their alignment."""
+        cells = [cell for row in self.rows for cell in row.cells[1:] if cell]
+        return 2 * sum(map(is_number_text, cells)) > len(cells)
 
     def continues(self, above: "RuledTable") -> bool:
         """Return whether this is the table on the page before, without its names."""
@@ -132,12 +140,24 @@ def _fragment(chars: PageChars, line: Line, part: Line, place: Place | None) -> 
 
 
 def _left_of_labels(fragments: Sequence[_Fragment], grid: Grid) -> float | None:
-    """Return the left edge of labels beside a grid, if most of its rows have one; else None."""
-    labels = [own.part for own in fragments if not own.place and own.part.right < grid.xs[0]]
+    """Return the left edge of labels beside a grid, if most of its rows have one; else None.
+
+    A label is short and on the same line as a cell; in text beside a table most lines are not.
+    """
+    beside = [own.part for own in fragments if not own.place and own.part.right < grid.xs[0]]
+    inside = [own.part.base for own in fragments if own.place]
+    labels = [
+        part
+        for part in beside
+        if len(part.text) <= _MAX_LABEL_CHARS
+        and any(abs(part.base - base) < MAX_BASE_DISTANCE_HEIGHTS * part.height for base in inside)
+    ]
     middle = (grid.xs[0] + grid.xs[1]) / 2
     filled = {own.place.top for own in fragments if own.place}
     labelled = {place.top for part in labels if (place := grid.place(middle, part.base))}
     if len(labelled) < max(_MIN_ROWS, _MIN_LABELLED_SHARE * len(filled)):
+        return None
+    if len(beside) > _MAX_LINES_PER_LABEL * len(labelled):
         return None
     return min(part.left for part in labels)
 
@@ -233,7 +253,8 @@ def _visual_lines(fragments: Sequence[_Fragment]) -> list[str]:
 def _is_table(cells: dict[Place, list[str]]) -> bool:
     """Return whether cells are those of a table: several rows and columns, and no running text.
 
-    Two cells side by side with several numbers each are rows without a line between them.
+    Two cells side by side with several lines each, of which one has only numbers, are rows without lines
+    between them.
     """
     by_row: dict[int, list[list[str]]] = {}
     for place, lines in cells.items():
@@ -241,7 +262,7 @@ def _is_table(cells: dict[Place, list[str]]) -> bool:
     columns = {place.left for place in cells}
     if len(by_row) < _MIN_ROWS or len(columns) < _MIN_COLUMNS:
         return False
-    if any(sum(map(_is_stack, own)) > 1 for own in by_row.values()):
+    if any(any(map(_is_stack, own)) and _count_tall(own) > 1 for own in by_row.values()):
         return False
     full = sum(len(own) > 1 for own in by_row.values())
     is_text = _share_in_long(cells, MAX_PART_CHARS) > _MAX_LONG_SHARE
@@ -256,3 +277,9 @@ def _share_in_long(cells: dict[Place, list[str]], max_chars: int) -> float:
 
 def _is_stack(lines: Sequence[str]) -> bool:
     return len(lines) > 1 and all(map(is_number_text, lines))
+
+
+def _count_tall(cells: Sequence[Sequence[str]]) -> int:
+    """Return how many cells have about as many lines as the highest stack of numbers."""
+    highest = max(len(lines) for lines in cells if _is_stack(lines))
+    return sum(len(lines) >= max(2, _MIN_FULL_SHARE * highest) for lines in cells)

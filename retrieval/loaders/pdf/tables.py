@@ -116,7 +116,12 @@ def find_tables(chars: PageChars, lines: Sequence[Line], above: RuledTable | Non
 
     `above` is a table of the page before that may continue.
     """
-    found = [_lay_out_ruled(table, above) for table in find_ruled_tables(chars, lines)]
+    found = [
+        _lay_out_ruled(table, above)
+        for table in find_ruled_tables(chars, lines)
+        # The names of numbers may stand above the lines, or in cells that are not divided.
+        if table.header or not table.is_of_numbers or (above and table.continues(above))
+    ]
     found += [
         table
         for place in find_side_by_side(chars, lines_outside(lines, found))

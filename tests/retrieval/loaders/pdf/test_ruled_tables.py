@@ -107,6 +107,20 @@ def test_labels_beside_the_lines() -> None:
     ] == read([*rows, NOTE], grid(XS[1:], (520, 500, 480, 460, 440)))
 
 
+def test_text_beside_the_lines() -> None:
+    """Text in a column beside a table has no labels of its rows."""
+    text = "The ferry to Brunoe leaves the old pier at nine"
+    beside = [TextLine(40, 512 - 9 * number, f"{text[number:30]}", 6) for number in range(9)]
+    rows = [
+        *words(508, "", "Ships", "Boats"),
+        *words(488, "", "12", "13"),
+        *words(468, "", "7", "9"),
+        *words(448, "", "5", "4"),
+    ]
+    found = read([*beside, *rows], grid(XS[1:], (520, 500, 480, 460, 440)))
+    assert not any("ferry" in block and "Ships" in block for block in found)
+
+
 def test_rows_without_lines_between_them() -> None:
     """Lines around columns alone make no cells: numbers below each other are rows."""
     rows = [

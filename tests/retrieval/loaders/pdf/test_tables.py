@@ -108,6 +108,14 @@ def test_missing_numbers() -> None:
     )[:1]
 
 
+def test_marks_of_numbers() -> None:
+    """Asterisks before a number mark it, and several alone stand for one."""
+    rows = [row(474, "Brunoe", "1,204", "*****", "**1,422"), row(460, "Storholm", "88", "(X)", "*-9")]
+    assert "Harbour: Brunoe\n2022: 1,204\n2023: *****\n2024: **1,422" in blocks(
+        read(row(490, "Harbour", "2022", "2023", "2024"), *rows, *TABLE[4:6])
+    )
+
+
 def test_rows_below_a_heading() -> None:
     """One or two rows below a heading in a table have the names of its columns."""
     more = [[TextLine(40, 394, "Harbours in the north")], row(380, "Auken", "5", "6", "7")]
