@@ -34,6 +34,9 @@ _MAX_CELL_CHARS = 100
 _MIN_ROWS_OF_TEXT = 5
 # Of a page, such as its running head and number.
 _MAX_OTHER_LINES = 4
+# Names of groups of columns, such as years, may stand above the first line.
+_MIN_GROUPS = 2
+_MAX_NAMES_DISTANCE_HEIGHTS = 1.5
 # Of the vertical lines of a table on two pages, in points.
 _MAX_SHIFT = 3.0
 
@@ -93,6 +96,7 @@ def find_ruled_tables(chars: PageChars, lines: Sequence[Line]) -> Iterator[Ruled
     """Yield the tables with ruling lines from the top."""
     taken: set[int] = set()
     for grid in find_grids(chars) if lines else ():
+        grid = _with_names_above(chars, lines, grid)  # noqa: PLW2901
         near = [line for line in lines if grid.ys[-1] < line.base < grid.ys[0] and id(line) not in taken]
         fragments = [fragment for line in near for fragment in _fragments(chars, line, grid)]
         if left := _left_of_labels(fragments, grid):
@@ -111,6 +115,31 @@ def find_ruled_tables(chars: PageChars, lines: Sequence[Line]) -> Iterator[Ruled
         if table and 2 * len(table.rest) < max(2 * _MIN_ROWS, len(table.rows)):
             yield table
             taken |= inside
+
+
+def _with_names_above(chars: PageChars, lines: Sequence[Line], grid: Grid) -> Grid:
+    """Return the grid with the line above it if that names groups of its columns, which all have as many."""
+    above = min((line for line in lines if line.base > grid.ys[0]), key=lambda line: line.base, default=None)
+    if above is None or above.base - grid.ys[0] > _MAX_NAMES_DISTANCE_HEIGHTS * above.height:
+        return grid
+    starts = [0, *(after for after, _, _ in find_gaps(chars, above)), len(above.text)]
+    parts = [part for start, end in pairwise(starts) if (part := part_of(chars, above, start, end))]
+    columns = len(grid.xs) - 1
+    if len(parts) < _MIN_GROUPS:
+        return grid
+    for labels in range(1, columns - _MIN_GROUPS):
+        width, rest = divmod(columns - labels, len(parts))
+        groups = [(first, first + width - 1) for first in range(labels, columns, max(width, 1))]
+        if (
+            not rest
+            and width > 1
+            and all(
+                grid.xs[first] < part.left and part.right < grid.xs[last + 1]
+                for part, (first, last) in zip(parts, groups, strict=True)
+            )
+        ):
+            return grid.with_row_above(above.base + above.height, groups)
+    return grid
 
 
 def _fragments(chars: PageChars, line: Line, grid: Grid) -> Iterator[_Fragment]:

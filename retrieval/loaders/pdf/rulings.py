@@ -73,6 +73,22 @@ class Grid:
             ),
         )
 
+    def with_row_above(self, top: float, groups: Sequence[tuple[int, int]]) -> "Grid":
+        """Return the grid with a row up to `top`; `groups` are the first and last columns of its wide cells."""
+        firsts = {column: (first, last) for first, last in groups for column in range(first, last + 1)}
+        row = (firsts.get(column, (column, column)) for column in range(len(self.xs) - 1))
+        return Grid(
+            self.xs,
+            (top, *self.ys),
+            (
+                tuple(Place(0, 0, first, last) for first, last in row),
+                *(
+                    tuple(own._replace(top=own.top + 1, bottom=own.bottom + 1) for own in places)
+                    for places in self.places
+                ),
+            ),
+        )
+
 
 def find_grids(chars: PageChars) -> list[Grid]:
     """Return the grids on a page from the top; none if it has too many lines, as a drawing does."""

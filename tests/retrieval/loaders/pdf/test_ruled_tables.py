@@ -214,3 +214,19 @@ def test_table_beside_the_lines() -> None:
     ]
     found = read([*rows, NOTE], grid((40, 125, 200), (520, 500, 480, 460, 440, 420)))
     assert {"Skerry | 7", "Skerry | 9"} <= set(found)
+
+
+def test_names_of_groups_above_the_first_line() -> None:
+    """Years above the lines are names of the columns below them; words elsewhere above are none."""
+    xs = (40, 130, 180, 230, 280, 330)
+    rulings = grid(xs, (520, 500, 480, 460, 440))
+    table = [
+        *words(506, "Port", "Boats", "Crew", "Boats", "Crew", xs=xs),
+        *words(486, "Skerry", "21", "84", "22", "88", xs=xs),
+        *words(466, "Brunoe", "31", "94", "32", "98", xs=xs),
+        *words(446, "Nordholm", "41", "74", "42", "78", xs=xs),
+    ]
+    years = [TextLine(x, 524, year, 8) for x, year in ((170, "2019"), (270, "2020"))]
+    assert "Port: Skerry\n2019\nBoats: 21\nCrew: 84\n2020\nBoats: 22\nCrew: 88" in read([*years, *table], rulings)
+    beside = [TextLine(x, 524, text, 8) for x, text in ((40, "Boats by port"), (270, "2020"))]
+    assert "Port: Skerry\nBoats: 21\nCrew: 84\nBoats: 22\nCrew: 88" in read([*beside, *table], rulings)
