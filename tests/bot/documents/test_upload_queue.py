@@ -254,6 +254,7 @@ def _hold(path: Path, ready: Event, end: Event) -> None:
         end.wait(30)
 
 
+@pytest.mark.slow
 async def test_uploads_of_a_killed_process_are_taken_over(
     bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,6 +278,7 @@ async def test_uploads_of_a_killed_process_are_taken_over(
     assert [TEXTS.document_read("lease.txt")] == bot.told
 
 
+@pytest.mark.slow
 async def test_deleting_stops_reading(
     bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

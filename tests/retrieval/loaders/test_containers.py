@@ -57,6 +57,7 @@ async def test_documents(tmp_path: Path) -> None:
     } == {problem.name: problem.kind for problem in library.problems}
 
 
+@pytest.mark.slow
 def test_changes(tmp_path: Path) -> None:
     """Attachments come and go with their mail; others are not read again, nor are mails opened again."""
     folder = tmp_path / "documents"

@@ -34,6 +34,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "documents"
 
 
+@pytest.mark.slow
 async def test_documents(folder: Path, tmp_path: Path) -> None:
     """Each file in an archive is a document, cited with its path through the archive."""
     library = LocalLibrary.open(folder, index_dir=tmp_path / "index")
@@ -53,6 +54,7 @@ async def test_documents(folder: Path, tmp_path: Path) -> None:
     assert folder / "more" / "pack.zip" == library.file(source)
 
 
+@pytest.mark.slow
 def test_unchanged_archives_are_not_read_again(folder: Path, tmp_path: Path) -> None:
     """A saved index knows the files of an archive; a new archive replaces them."""
     first = LocalLibrary.open(folder, index_dir=tmp_path / "index")

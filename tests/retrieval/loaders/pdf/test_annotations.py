@@ -116,6 +116,7 @@ def test_damaged_forms() -> None:
 
 
 @pytest.mark.parametrize("repeats", [20_000])
+@pytest.mark.slow
 def test_many_annotations(repeats: int) -> None:
     """A page with very many annotations is read up to a limit."""
     text = "/Subtype/Text/Contents(Note {})"

@@ -74,7 +74,9 @@ def test_bold_type() -> None:
         (b"", "is not Rich Text; give it the suffix of its real format"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is not Rich Text"),
         (rb"{\rtf1 \pict\bin {", "is damaged; save it again"),
-        (rb"{\rtf1{\fonttbl" + rb"\f1" * 2_000_000, "is damaged; save it again"),
+        pytest.param(
+            rb"{\rtf1{\fonttbl" + rb"\f1" * 2_000_000, "is damaged; save it again", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_what_cannot_be_read(data: bytes, reason: str) -> None:
