@@ -114,7 +114,11 @@ def chat(docs: Path | None) -> None:
     metavar="DIR",
     help="The documents folder, instead of SEEDS_DIR.",
 )
-@click.option("--fresh", is_flag=True, help="Re-read every document (without a cluster always).")
+@click.option(
+    "--fresh",
+    is_flag=True,
+    help="With a cluster: re-read unchanged documents, too. Without one, every document is read.",
+)
 @list_all_option
 def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
     """Read the documents and save their index.
@@ -143,7 +147,7 @@ def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
     "labels",
     multiple=True,
     metavar="KEY",
-    help="Also group the figures by this key of the lines.",
+    help="Also group the figures by this key of the questions in FILE.",
 )
 @click.option(
     "--floors",
@@ -258,7 +262,8 @@ def delete(chat: int, bot: int | None, *, yes: bool) -> None:
 def check(docs: Path | None, *, list_all: bool) -> None:
     """Check that everything is ready to run.
 
-    Checks the token, documents, index and backend, one line each. Exit code 1 if something has to be fixed.
+    Checks the token, documents, index and backend, one line each. Exit codes: 0; 1 if
+    something has to be fixed; 2 for a wrong option or an unusable setting.
     """
     from bot.cli.diagnostics import run_checks
     from config.settings import read_settings

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bot import monitoring
-from bot.cli.output import print_text
+from bot.cli.output import count_noun, print_text
 from bot.monitoring import FeedbackRecord
 from bot.views.message import one_line
 from config import ConfigError
@@ -94,8 +94,8 @@ def summary_text(summary: FeedbackSummary) -> str:
     if not summary.asked and not summary.up and not summary.down:
         return "Nothing has been asked yet."
     counts = (
-        f"{summary.first_day} to {summary.last_day}: {summary.asked} asked, {summary.answered} answered, "
-        f"{summary.unsure} not sure, {summary.declined} not; 👍 {summary.up}, 👎 {summary.down}"
+        f"{summary.first_day} to {summary.last_day}, {count_noun(summary.asked, 'question')}: "
+        f"{summary.answered} answered, {summary.unsure} not sure, {summary.declined} not answered; 👍 {summary.up}, 👎 {summary.down}"
     )
     lines = [
         counts,
