@@ -39,9 +39,10 @@ from bot.http_server import Health, build_web_app, serving
 from bot.monitoring import Feedback, Metrics, OutageLog
 from bot.telegram.bot_client import Bot
 from bot.telegram.bot_profile import update_profile
-from bot.telegram.dispatcher import AnsweredJournal, Dispatcher, Spool
+from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.messaging import CancellableWaits, ChatActions
 from bot.telegram.polling import Poller
+from bot.telegram.saved_updates import AnsweredJournal, Spool
 from bot.telegram.webhook import WebhookReceiver, WebhookRegistration
 from bot.views.refusals import problem_lines
 from config import ConfigError

@@ -17,8 +17,9 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from bot.concurrency import run_until_stopped
 from bot.monitoring import OutageLog
-from bot.telegram.dispatcher import Dispatcher, PendingUpdate, Spool
+from bot.telegram.dispatcher import Dispatcher, PendingUpdate
 from bot.telegram.messaging import retry_after_seconds
+from bot.telegram.saved_updates import Spool
 
 _log = logging.getLogger(__name__)
 

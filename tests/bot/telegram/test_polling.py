@@ -14,9 +14,10 @@ from telegram import Update
 from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TimedOut
 
 from bot.telegram import polling
-from bot.telegram.dispatcher import AnsweredJournal, Dispatcher, Spool
+from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.messaging import CancellableWaits
 from bot.telegram.polling import Poller
+from bot.telegram.saved_updates import AnsweredJournal, Spool
 from tests.bot.fake_updates import Answers, FakeQueue, update
 from tests.bot.virtual_clock import fast, now
 
