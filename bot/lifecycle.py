@@ -16,7 +16,7 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 from bot import application
 from bot.application import App, build_application, build_bot
 from bot.concurrency import in_thread, run_until_stopped, stop_on_signal
-from bot.documents.chat_documents import ChatDocuments
+from bot.documents.chat_document_store import ChatDocumentStore
 from bot.documents.document_manager import (
     BackgroundEncoding,
     BackgroundOcr,
@@ -142,7 +142,7 @@ class BotResources:
         url = settings.webhook_url
         self.receiver = WebhookReceiver(url, settings.webhook_key) if url else None
         self.chat_actions = ChatActions()
-        self.chat_documents: ChatDocuments | None = None
+        self.chat_documents: ChatDocumentStore | None = None
         self._uploads: UploadQueue | None = None
         self._encoding = BackgroundEncoding(self.metrics)
         self._ocr: BackgroundOcr | None = None
@@ -172,7 +172,7 @@ class BotResources:
     def _chat_documents(self, bot: Bot, state: BotState) -> ChatDocumentHandlers:
         """Return the handlers of documents that belong to a chat."""
         settings = self.settings
-        self.chat_documents = ChatDocuments(
+        self.chat_documents = ChatDocumentStore(
             # The id of the bot begins its token; the client knows it only when Telegram has answered.
             settings.collections_dir / bot.token.partition(":")[0],
             quote_chars=settings.quote_chars,

@@ -8,7 +8,7 @@ from telegram import Bot, ReplyParameters
 from telegram.error import BadRequest, Forbidden
 
 from bot.concurrency import in_thread
-from bot.documents.chat_documents import ChatDocuments, sources_in_upload
+from bot.documents.chat_document_store import ChatDocumentStore, sources_in_upload
 from bot.i18n.messages import small_talk_reply, texts_for
 from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions
@@ -42,7 +42,7 @@ class CaptionAnswers:
     def __init__(
         self,
         bot: Bot,
-        chat_documents: ChatDocuments,
+        chat_documents: ChatDocumentStore,
         metrics: Metrics,
         library: Callable[[], SingleLibrary],
         chat_actions: ChatActions,

@@ -24,9 +24,9 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.concurrency import in_thread
 from bot.documents.caption_answers import Caption, CaptionAnswers
-from bot.documents.chat_documents import (
+from bot.documents.chat_document_store import (
     AddedBy,
-    ChatDocuments,
+    ChatDocumentStore,
     ChatPaths,
     is_in_upload,
     locked_file,
@@ -107,7 +107,7 @@ class UploadQueue:
     def __init__(  # noqa: PLR0913  # what it needs of the bot
         self,
         bot: Bot,
-        chat_documents: ChatDocuments,
+        chat_documents: ChatDocumentStore,
         metrics: Metrics,
         library: Callable[[], SingleLibrary],
         chat_actions: ChatActions,

@@ -9,7 +9,7 @@ from telegram import CallbackQuery, Chat, ChatMember, Message, Update, User
 
 from bot.concurrency import in_thread
 from bot.documents.caption_answers import Caption
-from bot.documents.chat_documents import ChatDocuments, Scope
+from bot.documents.chat_document_store import ChatDocumentStore, Scope
 from bot.documents.document_manager import is_plain_name
 from bot.documents.upload_queue import RefusedUploadError, Upload, UploadQueue, refusal_of
 from bot.handlers.access import is_group_admin
@@ -68,7 +68,7 @@ class UploadLimits:
 class ChatDocumentHandlers:
     """The handlers, with the documents of chats, the queue of uploads and its limits."""
 
-    def __init__(self, chat_documents: ChatDocuments, uploads: UploadQueue, limits: UploadLimits) -> None:
+    def __init__(self, chat_documents: ChatDocumentStore, uploads: UploadQueue, limits: UploadLimits) -> None:
         self.chat_documents = chat_documents
         self._uploads = uploads
         self._limits = limits

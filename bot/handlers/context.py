@@ -11,7 +11,7 @@ from telegram.constants import ChatAction
 from telegram.ext import CallbackContext
 
 from bot.concurrency import in_thread
-from bot.documents.chat_documents import ChatDocuments, ChatLibrary
+from bot.documents.chat_document_store import ChatDocumentStore, ChatLibrary
 from bot.documents.document_manager import DocumentManager
 from bot.i18n.messages import texts_for
 from bot.monitoring import Feedback, Metrics
@@ -110,7 +110,7 @@ class BotState:
     admins: frozenset[int] = frozenset()
     logs_questions: bool = False
     has_files: bool = True
-    chat_documents: ChatDocuments | None = None
+    chat_documents: ChatDocumentStore | None = None
     upload_days: int = 0
     reads_pictures: bool = False
     takes_admin_documents: bool = False
