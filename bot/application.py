@@ -27,12 +27,12 @@ from bot.handlers.access import AccessControl
 from bot.handlers.chat_documents import ChatDocumentHandlers
 from bot.handlers.context import BotContext, BotState, Data, SeenAlbums
 from bot.monitoring import Metrics
-from bot.telegram.bot_client import Bot
+from bot.telegram.bot_client import BotClient
 from bot.telegram.messaging import CancellableWaits, RetryingRateLimiter, mentions_bot
 from bot.views.message import is_browse_data, is_manage_data
 from config.settings import Settings
 
-App = Application[Bot, BotContext, Data, Data, BotState, None]
+App = Application[BotClient, BotContext, Data, Data, BotState, None]
 
 ALLOWED_UPDATES = (
     "message",
@@ -94,7 +94,7 @@ _EDITED = filters.UpdateType.EDITED_MESSAGE
 
 
 def build_application(
-    settings: Settings, state: BotState, bot: Bot, own: ChatDocumentHandlers | None = None
+    settings: Settings, state: BotState, bot: BotClient, own: ChatDocumentHandlers | None = None
 ) -> App:
     """Return the application with its handlers; it has no updater and no job queue.
 
@@ -191,7 +191,7 @@ def _own_document_handlers(
     ]
 
 
-def build_bot(settings: Settings, metrics: Metrics, waits: CancellableWaits) -> Bot:
+def build_bot(settings: Settings, metrics: Metrics, waits: CancellableWaits) -> BotClient:
     """Return the Telegram client of the settings, which must have a token.
 
     Calls that wait for a retry or a rate limit can be cancelled through `waits`.
@@ -199,7 +199,7 @@ def build_bot(settings: Settings, metrics: Metrics, waits: CancellableWaits) -> 
     token = settings.telegram_token or SecretStr("")
     api = settings.telegram_api_url
     environment = "/test" if settings.telegram_test_environment else ""
-    return Bot(
+    return BotClient(
         token.get_secret_value(),
         base_url=f"{api}/bot{{token}}{environment}",
         base_file_url=f"{api}/file/bot{{token}}{environment}",

@@ -37,7 +37,7 @@ from bot.handlers.chat_documents import ChatDocumentHandlers, UploadLimits
 from bot.handlers.context import BotState
 from bot.http_server import Health, build_web_app, serving
 from bot.monitoring import Feedback, Metrics, OutageLog
-from bot.telegram.bot_client import Bot
+from bot.telegram.bot_client import BotClient
 from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.messaging import CancellableWaits, ChatActions
@@ -151,7 +151,7 @@ class BotResources:
         self._connection = contextlib.AsyncExitStack()
         self._encoder = encoder_for(settings)
 
-    async def open(self, bot: Bot) -> App:
+    async def open(self, bot: BotClient) -> App:
         """Open the documents and build the application; raises FolderError, ConfigError or StartError.
 
         A cluster may be unreachable: `follow` keeps trying.
@@ -169,7 +169,7 @@ class BotResources:
         state.chat_documents, state.upload_days = self.chat_documents, self.settings.upload_days
         return build_application(self.settings, state, bot, own)
 
-    def _chat_documents(self, bot: Bot, state: BotState) -> ChatDocumentHandlers:
+    def _chat_documents(self, bot: BotClient, state: BotState) -> ChatDocumentHandlers:
         """Return the handlers of documents that belong to a chat."""
         settings = self.settings
         self.chat_documents = ChatDocumentStore(
@@ -294,7 +294,7 @@ class BotResources:
 class TelegramConnection:
     """Connects to Telegram and hands updates to the application, which may still be opening its documents."""
 
-    def __init__(self, resources: BotResources, bot: Bot, opening: asyncio.Task[App]) -> None:
+    def __init__(self, resources: BotResources, bot: BotClient, opening: asyncio.Task[App]) -> None:
         self._resources = resources
         self._settings = resources.settings
         self._bot = bot
@@ -398,7 +398,7 @@ class TelegramConnection:
         await self._dispatcher.finish(_GRACE_PERIOD_SECONDS)
 
 
-async def _retry_start(bot: Bot, call: Callable[[], Awaitable[object]]) -> bool:
+async def _retry_start(bot: BotClient, call: Callable[[], Awaitable[object]]) -> bool:
     """Call Telegram, again while it cannot be reached. Return True; raises StartError."""
     deadline, outage = time.monotonic() + _START_TIMEOUT_SECONDS, OutageLog()
     while True:
@@ -424,5 +424,5 @@ async def _retry_start(bot: Bot, call: Callable[[], Awaitable[object]]) -> bool:
             return True
 
 
-def _host(bot: Bot) -> str:
+def _host(bot: BotClient) -> str:
     return bot.base_url.partition("/bot")[0]

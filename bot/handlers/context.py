@@ -15,7 +15,7 @@ from bot.documents.chat_document_store import ChatDocumentStore, ChatLibrary
 from bot.documents.document_manager import DocumentManager
 from bot.i18n.messages import texts_for
 from bot.monitoring import Feedback, Metrics
-from bot.telegram.bot_client import Bot
+from bot.telegram.bot_client import BotClient
 from bot.telegram.messaging import ChatActions
 from bot.views.chat_documents import scope_note
 from bot.views.message import AS_WRITTEN, Origin, Recipient, Uploads
@@ -120,7 +120,7 @@ class BotState:
     chat_actions: ChatActions = field(default_factory=ChatActions)
 
 
-class BotContext(CallbackContext[Bot, Data, Data, BotState]):
+class BotContext(CallbackContext[BotClient, Data, Data, BotState]):
     _chat_library: ChatLibrary | None = None
 
     @property

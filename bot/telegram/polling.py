@@ -49,8 +49,8 @@ class _TakenError(Conflict):
 class PollingClient(Protocol):
     """What the poller needs of a bot."""
 
-    async def pending(
-        self, *, offset: int, limit: int, wait: int, kinds: tuple[str, ...]
+    async def fetch_updates(
+        self, *, offset: int, limit: int, wait: int, allowed_updates: tuple[str, ...]
     ) -> list[Update]: ...
 
     def parse_update(self, received: dict[str, object]) -> Update: ...
@@ -64,7 +64,7 @@ class Poller:
         client: PollingClient,
         dispatcher: Dispatcher,
         spool: Spool,
-        kinds: tuple[str, ...],
+        allowed_updates: tuple[str, ...],
         *,
         on_poll: Callable[[Exception | None], None] = lambda _: None,
         poll_interval: float = 0.6,
@@ -74,7 +74,7 @@ class Poller:
         self._client = client
         self._dispatcher = dispatcher
         self._spool = spool
-        self._kinds = kinds
+        self._allowed_updates = allowed_updates
         self._on_poll = on_poll
         # Seconds between polls while an answer is under way. Within half a second Telegram returns one update
         # at a time to a repeated request.
@@ -156,8 +156,8 @@ class Poller:
         self._drop_answered()
         offset, is_held = self._offset, bool(self._open)
         self._polled, self._polled_at = offset, time.monotonic()
-        updates = await self._client.pending(
-            offset=offset, limit=_UPDATES_PER_POLL, wait=wait, kinds=self._kinds
+        updates = await self._client.fetch_updates(
+            offset=offset, limit=_UPDATES_PER_POLL, wait=wait, allowed_updates=self._allowed_updates
         )
         self._on_poll(None)
         self._seen = {seen for seen in self._seen if seen >= offset}
@@ -248,7 +248,9 @@ class Poller:
         if not self._is_confirmed():
             with contextlib.suppress(TelegramError, TimeoutError):
                 async with asyncio.timeout(2):
-                    await self._client.pending(offset=self._offset, limit=1, wait=0, kinds=self._kinds)
+                    await self._client.fetch_updates(
+                        offset=self._offset, limit=1, wait=0, allowed_updates=self._allowed_updates
+                    )
 
 
 def _is_answered(pending: PendingUpdate) -> bool:

@@ -464,10 +464,10 @@ class Watched(FakeQueue):
         self.folder = folder
         self.lost: set[int] = set()
 
-    async def pending(self, **parameters: Any) -> list[Update]:
+    async def fetch_updates(self, **parameters: Any) -> list[Update]:
         before = set(self.ids)
         try:
-            return await super().pending(**parameters)
+            return await super().fetch_updates(**parameters)
         finally:
             confirmed = {number for number in before if number < parameters["offset"]}
             self.lost |= confirmed - set(self.answers.done) - set(spooled(self.folder))
