@@ -24,7 +24,7 @@ from bot.documents.document_manager import (
     DocumentManager,
     watch,
 )
-from bot.documents.encoder_and_cluster import (
+from bot.documents.search_backend import (
     cluster_library,
     connection_settings,
     encoder_for,
