@@ -29,7 +29,7 @@ from bot.handlers.context import BotContext, BotState, Data, SeenAlbums
 from bot.monitoring import Metrics
 from bot.telegram.bot_client import BotClient
 from bot.telegram.messaging import CancellableWaits, RetryingRateLimiter, mentions_bot
-from bot.views.message import is_browse_data, is_manage_data
+from bot.views.message import is_browse_data, is_chat_document_data
 from config.settings import Settings
 
 App = Application[BotClient, BotContext, Data, Data, BotState, None]
@@ -187,7 +187,7 @@ def _own_document_handlers(
         MessageHandler(_PRIVATE & files, limited(own.receive)),
         MessageHandler(_GROUP & files & _DocumentForBot(), limited(own.receive)),
         MessageHandler(filters.StatusUpdate.MIGRATE, own.migrate),
-        CallbackQueryHandler(limited(own.handle_button), is_manage_data),
+        CallbackQueryHandler(limited(own.handle_button), is_chat_document_data),
     ]
 
 

@@ -18,7 +18,7 @@ from bot.monitoring import Feedback, Metrics
 from bot.telegram.bot_client import BotClient
 from bot.telegram.messaging import ChatActions
 from bot.views.chat_documents import scope_note
-from bot.views.message import AS_WRITTEN, Origin, Recipient, Uploads
+from bot.views.message import AS_WRITTEN, Origin, Recipient, UploadTarget
 from retrieval.documents.library import AnyLibrary, CombinedLibrary, SingleLibrary
 from retrieval.model import Answer, Source
 from retrieval.overview import Overview
@@ -198,12 +198,16 @@ class BotContext(CallbackContext[BotClient, Data, Data, BotState]):
             uploads=self._uploads(update),
         )
 
-    def _uploads(self, update: Update) -> Uploads:
+    def _uploads(self, update: Update) -> UploadTarget:
         """Return where documents go that the person behind an update may send."""
         user, chat, state = update.effective_user, update.effective_chat, self.state
         is_private = chat is None or chat.type == Chat.PRIVATE
         is_admin = is_private and user is not None and user.id in state.admins
         can_add_to_library = is_admin and state.document_manager is not None
         if state.chat_documents is not None:
-            return Uploads.TO_CHAT_OR_LIBRARY if can_add_to_library else Uploads.TO_CHAT
-        return Uploads.TO_LIBRARY if can_add_to_library and state.takes_admin_documents else Uploads.NONE
+            return UploadTarget.TO_CHAT_OR_LIBRARY if can_add_to_library else UploadTarget.TO_CHAT
+        return (
+            UploadTarget.TO_LIBRARY
+            if can_add_to_library and state.takes_admin_documents
+            else UploadTarget.NONE
+        )
