@@ -15,7 +15,7 @@ from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.index.candidates import Candidates, Index
 from retrieval.language import is_unspaced, tokenize
 from retrieval.model import Answer, Certainty, Citation, TermWeight
-from retrieval.query.match_features import inverse_document_frequency, match_features
+from retrieval.query.matching import inverse_document_frequency, match_candidates
 from retrieval.query.query import (
     Query,
     parse,
@@ -74,7 +74,7 @@ async def _run_stages(text: str, index: Index, *, quote_chars: int, top: int, ea
     candidates = await find_candidates(query, earlier, index)
     if not candidates.passages:
         return Answer(text, certainty="none", confidence=0.0, citations=(), asks_nothing=asks_nothing)
-    matches = match_features(query, candidates)
+    matches = match_candidates(query, candidates)
     ranking = rank_spans(query, matches, candidates, quote_chars)
     probability = confidence(query, ranking.best_features, ranking.coefficients)
     if _is_unknown(own, candidates):
