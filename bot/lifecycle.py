@@ -412,7 +412,7 @@ async def _retry_start(bot: BotClient, call: Callable[[], Awaitable[object]]) ->
         except BadRequest as error:
             raise StartError(f"Telegram does not accept WEBHOOK_URL: {error.message}") from None
         except TelegramError as error:
-            delay = outage.failed(f"Telegram cannot be reached at {_host(bot)}; trying again")
+            delay = outage.next_delay_seconds(f"Telegram cannot be reached at {_host(bot)}; trying again")
             if time.monotonic() + delay > deadline:
                 raise StartError(
                     f"Telegram cannot be reached at {_host(bot)} ({type(error).__name__}): "

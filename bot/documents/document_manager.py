@@ -377,7 +377,7 @@ class ClusterMonitor:
                 await self._library.ping()
         except RetrievalError as error:
             self._observe(error)
-            return min(self._outage.failed(self._reason), _CLUSTER_RETRY_SECONDS)
+            return min(self._outage.next_delay_seconds(self._reason), _CLUSTER_RETRY_SECONDS)
         self._observe(None)
         return _CLUSTER_REFRESH_SECONDS
 

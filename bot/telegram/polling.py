@@ -192,14 +192,17 @@ class Poller:
 
     async def _back_off(self, error: Exception, stop: asyncio.Event) -> None:
         if isinstance(error, RetryAfter):
-            delay = self._outage.failed("Telegram asks us to wait", at_least=retry_after_seconds(error))
+            delay = self._outage.next_delay_seconds(
+                "Telegram asks us to wait", at_least=retry_after_seconds(error)
+            )
         elif isinstance(error, Conflict):
             self._log_conflict()
             # Random, so that two processes do not collide again; the one that was answering returns first.
             delay = self._settling * (_RETURN_DELAY_FACTOR if self._was_ours else 1.0)
             delay *= random.uniform(1, 2)  # noqa: S311  # no secret
         else:
-            delay = self._outage.failed(f"No updates from Telegram ({type(error).__name__}); trying again")
+            reason = f"No updates from Telegram ({type(error).__name__}); trying again"
+            delay = self._outage.next_delay_seconds(reason)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), delay)
 
