@@ -18,9 +18,9 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.formats import is_picture_name
 from retrieval.loaders.pdf.characters import Area, PageChars, open_pdf
 from retrieval.loaders.pdf.lines_and_columns import Line
+from retrieval.loaders.pdf.page_tables import PageTable, find_tables
 from retrieval.loaders.pdf.pdf import page_lines, table_above
 from retrieval.loaders.pdf.scans import scanned_lines
-from retrieval.loaders.pdf.tables import PageTable, find_tables
 from retrieval.loaders.pictures import open_picture
 from retrieval.ocr.scanned_page import ScannedPage
 
