@@ -48,7 +48,7 @@ _CODE = re.compile(r"[^\W\d_]{1,4}\d+[^\W\d_]?\d*")
 _MAX_CORRECTED_WORDS = 5
 
 
-async def answer_question(
+async def run_pipeline(
     text: str, index: Index, *, quote_chars: int, top: int, earlier: str | None = None
 ) -> Answer:
     """Answer a question with up to `top` quotes of at most `quote_chars` characters.
@@ -130,7 +130,7 @@ def _is_code_of(query: Query, excerpt: Excerpt, candidates: Candidates) -> bool:
 
 
 async def find_candidates(query: Query, earlier: str | None, index: Index) -> Candidates:
-    """Return the passages to look for quotes in. `earlier` is as in `answer`."""
+    """Return the passages to look for quotes in. `earlier` is as in `run_pipeline`."""
     vector = await _encode(query, earlier, index)
     return await index.search(query.terms, MAX_CANDIDATES, vector)
 

@@ -20,7 +20,7 @@ from bot.views.message import Recipient, Reply, text_reply
 from retrieval.documents.library import SingleLibrary
 from retrieval.errors import UnavailableError
 from retrieval.model import chat_document_name
-from retrieval.query.intent import Topic, is_any_document, parse_document_question
+from retrieval.query.intent import DocumentQuestionKind, is_any_document, parse_document_question
 from retrieval.query.query import looks_like_question
 from retrieval.quotes.quote_selection import drop_unlikely
 
@@ -95,7 +95,12 @@ class CaptionAnswers:
         )
         try:
             with self._metrics.time_stage("find"):
-                if source and about and about.topic is Topic.OVERVIEW and _is_unnamed(about.subject):
+                if (
+                    source
+                    and about
+                    and about.kind is DocumentQuestionKind.OVERVIEW
+                    and _is_unnamed(about.subject)
+                ):
                     overview = await chosen.library.overview(source)
                     return render_overview(source, overview, recipient)
                 answer = drop_unlikely(await chosen.library.answer(caption.question))

@@ -18,7 +18,7 @@ from bot.views.message import (
     named_location,
 )
 from retrieval.model import Answer, Citation
-from retrieval.query.intent import Topic, parse_document_question
+from retrieval.query.intent import DocumentQuestionKind, parse_document_question
 
 # Actions of the buttons below the closest passages, which are not an answer.
 _ACTIONS_WITHOUT_ANSWER = {
@@ -64,7 +64,7 @@ async def _run_action(
 def _searched_words(text: str) -> str:
     """Return the words of a search: of /search, or of a question where they are mentioned."""
     question = parse_document_question(text)
-    return question.subject if question and question.topic is Topic.PLACES else text
+    return question.subject if question and question.kind is DocumentQuestionKind.PLACES else text
 
 
 async def _show_view(

@@ -10,7 +10,7 @@ from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
 from retrieval.model import Answer, Document, Passage, Span
-from retrieval.pipeline import answer_question
+from retrieval.pipeline import run_pipeline
 from retrieval.query.matching import QueryMatches, match_candidates
 from retrieval.query.query import Query, parse
 from tests.retrieval.corpus import with_vectors
@@ -116,7 +116,7 @@ def ask(index: LocalIndex) -> Ask:
     def ask_index(
         question: str, *, earlier: str | None = None, index: LocalIndex = index, longest: int = 300
     ) -> Answer:
-        return asyncio.run(answer_question(question, index, quote_chars=longest, top=3, earlier=earlier))
+        return asyncio.run(run_pipeline(question, index, quote_chars=longest, top=3, earlier=earlier))
 
     return ask_index
 
