@@ -165,9 +165,11 @@ class BotResources:
                 raise StartError(error.strerror or str(error)) from error
             state = self._open_folder(library)
         state.reads_pictures = self.settings.ocr == "auto" and await in_thread(tesseract.is_available)
-        own = self._chat_documents(bot, state) if self.settings.telegram_uploads == "members" else None
+        chat_document_handlers = (
+            self._chat_documents(bot, state) if self.settings.telegram_uploads == "members" else None
+        )
         state.chat_documents, state.upload_days = self.chat_documents, self.settings.upload_days
-        return build_application(self.settings, state, bot, own)
+        return build_application(self.settings, state, bot, chat_document_handlers)
 
     def _chat_documents(self, bot: BotClient, state: BotState) -> ChatDocumentHandlers:
         """Return the handlers of documents that belong to a chat."""

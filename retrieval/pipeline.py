@@ -66,10 +66,13 @@ async def run_pipeline(
 
 
 async def _run_stages(text: str, index: Index, *, quote_chars: int, top: int, earlier: str | None) -> Answer:
-    own, corrections = await parse_and_correct(text, index)
-    if own.is_greeting or not own.words:
+    question_query, corrections = await parse_and_correct(text, index)
+    if question_query.is_greeting or not question_query.words:
         earlier = None
-    query = with_earlier_words(own, (await parse_and_correct(earlier, index))[0]) if earlier else own
+    query = question_query
+    if earlier:
+        earlier_query, _ = await parse_and_correct(earlier, index)
+        query = with_earlier_words(question_query, earlier_query)
     asks_nothing = bool(index.languages) and not any(word.is_content for word in query.words)
     candidates = await find_candidates(query, earlier, index)
     if not candidates.passages:
@@ -77,8 +80,8 @@ async def _run_stages(text: str, index: Index, *, quote_chars: int, top: int, ea
     matches = match_candidates(query, candidates)
     ranking = rank_spans(query, matches, candidates, quote_chars)
     probability = confidence(query, ranking.best_features, ranking.coefficients)
-    if _is_unknown(own, candidates):
-        if candidates.meaning is None or _is_gibberish(own, index):
+    if _is_unknown(question_query, candidates):
+        if candidates.meaning is None or _is_gibberish(question_query, index):
             probability = 0.0
         elif earlier:
             # The earlier question alone may have found these quotes, and it has been answered already.
@@ -102,7 +105,7 @@ async def _run_stages(text: str, index: Index, *, quote_chars: int, top: int, ea
         certainty="none" if asks_nothing else certainty(probability, ranking.coefficients),
         confidence=probability,
         citations=citations,
-        suggestion=suggest_correction(own, corrections),
+        suggestion=suggest_correction(question_query, corrections),
         asks_nothing=asks_nothing,
     )
     return keep_verbatim(answer)
