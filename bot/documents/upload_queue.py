@@ -39,7 +39,7 @@ from bot.telegram.messaging import ChatActions, is_unchanged
 from bot.views.chat_documents import document_not_added
 from bot.views.message import FormattedText, about_file, file_name, plain
 from bot.views.refusals import explain_problem
-from retrieval.documents.file_listing import UnreadFile
+from retrieval.documents.file_records import UnreadFile
 from retrieval.documents.library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError, ProblemKind, ReadingStoppedError, TooManyDocumentsError
