@@ -118,17 +118,6 @@ def _scanned_image(data: bytes, number: int, name: str) -> Image.Image:
         return _render_crop(page, size, (0, 0, *size))
 
 
-def find_marks(data: bytes, page: int, quote: str, name: str = "document.pdf") -> list[MarkedArea]:
-    """Return the areas of a quote on a page (from 1) in reading order. Raises DocumentError."""
-    with open_pdf(data, name) as pdf:
-        return _locate_quote(pdf, page, quote)[1]
-
-
-def marked_text(data: bytes, page: int, quote: str, name: str = "document.pdf") -> str:
-    """Return the text of the marked areas, lines separated by spaces. Raises DocumentError."""
-    return "".join(mark.text for mark in find_marks(data, page, quote, name)).rstrip()
-
-
 def _locate_quote(
     pdf: pypdfium2.PdfDocument, page: int, quote: str
 ) -> tuple[PageChars | None, list[MarkedArea]]:
