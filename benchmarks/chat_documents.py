@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.memory import resident_bytes
 from benchmarks.table import Table
-from bot.documents.chat_documents import ChatDocuments, ChatRecord
+from bot.documents.chat_document_store import ChatDocumentStore, ChatRecord
 from retrieval.documents.local_library import LocalLibrary
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def chat_documents(chats: int = CHATS) -> Table:
         library_folder.mkdir()
         (library_folder / "shared.txt").write_text(_text(rng, words), "utf-8")
         shared = LocalLibrary.open(library_folder)
-        store = ChatDocuments(Path(root, "chats"), quote_chars=300, encoder=None)
+        store = ChatDocumentStore(Path(root, "chats"), quote_chars=300, encoder=None)
         for chat in range(1, chats + 1):
             _write_collection(store, chat, rng, words)
         before = resident_bytes(os.getpid())
@@ -56,7 +56,7 @@ def chat_documents(chats: int = CHATS) -> Table:
     )
 
 
-def _write_collection(store: ChatDocuments, chat: int, rng: random.Random, words: list[str]) -> None:
+def _write_collection(store: ChatDocumentStore, chat: int, rng: random.Random, words: list[str]) -> None:
     with store.locked(chat) as paths:
         paths.documents.mkdir(parents=True)
         for number in range(_DOCUMENTS_PER_CHAT):
@@ -71,7 +71,7 @@ def _text(rng: random.Random, words: list[str]) -> str:
 
 
 async def _ask(
-    store: ChatDocuments, shared: SingleLibrary, questions: list[tuple[int, str]]
+    store: ChatDocumentStore, shared: SingleLibrary, questions: list[tuple[int, str]]
 ) -> tuple[list[float], list[float]]:
     """Return the seconds of the first and of the second answer to each chat."""
     cold: list[float] = []

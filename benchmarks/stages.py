@@ -17,7 +17,7 @@ from benchmarks.table import Table
 from retrieval import pipeline
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.index.local_index import LocalIndex
-from retrieval.query.match_features import match_features
+from retrieval.query.matching import match_candidates
 from retrieval.quotes.quote_selection import cite, match_forms, rank_spans, select_quotes
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ STAGES: tuple[tuple[Any, str, str], ...] = (
     (LocalIndex, "_posting_lists", "look up posting lists and frequencies (twice)"),
     (LocalIndex, "_top_hits", "first stage: the best 64 passages"),
     (LocalIndex, "_read_passages", "read these passages from the page cache"),
-    (pipeline, match_features.__name__, "match words and n-grams in their pieces"),
+    (pipeline, match_candidates.__name__, "match words and n-grams in their pieces"),
     (pipeline, rank_spans.__name__, "second stage: score passages and spans"),
     (pipeline, select_quotes.__name__, "select the quotes"),
     (pipeline, match_forms.__name__, "find the words to highlight"),

@@ -27,12 +27,12 @@ from bot.handlers.access import AccessControl
 from bot.handlers.chat_documents import ChatDocumentHandlers
 from bot.handlers.context import BotContext, BotState, Data, SeenAlbums
 from bot.monitoring import Metrics
-from bot.telegram.bot_client import Bot
+from bot.telegram.bot_client import BotClient
 from bot.telegram.messaging import CancellableWaits, RetryingRateLimiter, mentions_bot
-from bot.views.message import is_browse_data, is_manage_data
+from bot.views.message import is_browse_data, is_chat_document_data
 from config.settings import Settings
 
-App = Application[Bot, BotContext, Data, Data, BotState, None]
+App = Application[BotClient, BotContext, Data, Data, BotState, None]
 
 ALLOWED_UPDATES = (
     "message",
@@ -94,11 +94,14 @@ _EDITED = filters.UpdateType.EDITED_MESSAGE
 
 
 def build_application(
-    settings: Settings, state: BotState, bot: Bot, own: ChatDocumentHandlers | None = None
+    settings: Settings,
+    state: BotState,
+    bot: BotClient,
+    chat_document_handlers: ChatDocumentHandlers | None = None,
 ) -> App:
     """Return the application with its handlers; it has no updater and no job queue.
 
-    With `own`, chats can have documents of their own.
+    With `chat_document_handlers`, chats can have documents of their own.
     """
     application = (
         Application.builder()
@@ -110,12 +113,12 @@ def build_application(
     )
     access = AccessControl(settings)
     application.add_handler(TypeHandler(Update, access.check_access), group=-2)
-    if own is not None:
-        application.add_handler(TypeHandler(Update, own.choose_library), group=-1)
+    if chat_document_handlers is not None:
+        application.add_handler(TypeHandler(Update, chat_document_handlers.choose_library), group=-1)
     application.add_handlers(
         _handlers(
             access,
-            own,
+            chat_document_handlers,
             _DOCUMENT_OR_PHOTO if state.reads_pictures else _DOCUMENT,
             takes_admin_documents=settings.telegram_uploads == "admins",
         )
@@ -126,7 +129,7 @@ def build_application(
 
 def _handlers(
     access: AccessControl,
-    own: ChatDocumentHandlers | None,
+    chat_document_handlers: ChatDocumentHandlers | None,
     files: filters.BaseFilter,
     *,
     takes_admin_documents: bool,
@@ -152,7 +155,7 @@ def _handlers(
         CommandHandler("status", admin.status, admins),
         CommandHandler("reload", admin.reload, admins),
         *([MessageHandler(admins & files, admin.receive_document)] * takes_admin_documents),
-        *(_own_document_handlers(access, own, files) if own else []),
+        *(_own_document_handlers(access, chat_document_handlers, files) if chat_document_handlers else []),
         MessageHandler(
             _PRIVATE & (filters.COMMAND | _COMMAND_IN_CAPTION), limited(questions.unknown_command)
         ),
@@ -171,27 +174,28 @@ def _handlers(
         CallbackQueryHandler(limited(buttons.handle_button)),
         InlineQueryHandler(access.rate_limited_inline(inline.answer_inline_query)),
         ChatMemberHandler(
-            own.follow_membership if own else questions.greet_group, ChatMemberHandler.MY_CHAT_MEMBER
+            chat_document_handlers.follow_membership if chat_document_handlers else questions.greet_group,
+            ChatMemberHandler.MY_CHAT_MEMBER,
         ),
     ]
 
 
 def _own_document_handlers(
-    access: AccessControl, own: ChatDocumentHandlers, files: filters.BaseFilter
+    access: AccessControl, handlers: ChatDocumentHandlers, files: filters.BaseFilter
 ) -> list[BaseHandler[Update, BotContext, None]]:
     """Return the handlers of documents that belong to a chat, and of the buttons below them."""
     limited = access.rate_limited
     return [
-        CommandHandler("mine", limited(own.mine), _MESSAGE),
-        CommandHandler("forget", limited(own.forget), _MESSAGE),
-        MessageHandler(_PRIVATE & files, limited(own.receive)),
-        MessageHandler(_GROUP & files & _DocumentForBot(), limited(own.receive)),
-        MessageHandler(filters.StatusUpdate.MIGRATE, own.migrate),
-        CallbackQueryHandler(limited(own.handle_button), is_manage_data),
+        CommandHandler("mine", limited(handlers.mine), _MESSAGE),
+        CommandHandler("forget", limited(handlers.forget), _MESSAGE),
+        MessageHandler(_PRIVATE & files, limited(handlers.receive)),
+        MessageHandler(_GROUP & files & _DocumentForBot(), limited(handlers.receive)),
+        MessageHandler(filters.StatusUpdate.MIGRATE, handlers.migrate),
+        CallbackQueryHandler(limited(handlers.handle_button), is_chat_document_data),
     ]
 
 
-def build_bot(settings: Settings, metrics: Metrics, waits: CancellableWaits) -> Bot:
+def build_bot(settings: Settings, metrics: Metrics, waits: CancellableWaits) -> BotClient:
     """Return the Telegram client of the settings, which must have a token.
 
     Calls that wait for a retry or a rate limit can be cancelled through `waits`.
@@ -199,7 +203,7 @@ def build_bot(settings: Settings, metrics: Metrics, waits: CancellableWaits) -> 
     token = settings.telegram_token or SecretStr("")
     api = settings.telegram_api_url
     environment = "/test" if settings.telegram_test_environment else ""
-    return Bot(
+    return BotClient(
         token.get_secret_value(),
         base_url=f"{api}/bot{{token}}{environment}",
         base_file_url=f"{api}/file/bot{{token}}{environment}",

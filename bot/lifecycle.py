@@ -16,7 +16,7 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 from bot import application
 from bot.application import App, build_application, build_bot
 from bot.concurrency import in_thread, run_until_stopped, stop_on_signal
-from bot.documents.chat_documents import ChatDocuments
+from bot.documents.chat_document_store import ChatDocumentStore
 from bot.documents.document_manager import (
     BackgroundEncoding,
     BackgroundOcr,
@@ -24,7 +24,7 @@ from bot.documents.document_manager import (
     DocumentManager,
     watch,
 )
-from bot.documents.encoder_and_cluster import (
+from bot.documents.search_backend import (
     cluster_library,
     connection_settings,
     encoder_for,
@@ -37,11 +37,12 @@ from bot.handlers.chat_documents import ChatDocumentHandlers, UploadLimits
 from bot.handlers.context import BotState
 from bot.http_server import Health, build_web_app, serving
 from bot.monitoring import Feedback, Metrics, OutageLog
-from bot.telegram.bot_client import Bot
+from bot.telegram.bot_client import BotClient
 from bot.telegram.bot_profile import update_profile
-from bot.telegram.dispatcher import AnsweredJournal, Dispatcher, Spool
+from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.messaging import CancellableWaits, ChatActions
 from bot.telegram.polling import Poller
+from bot.telegram.saved_updates import AnsweredJournal, Spool
 from bot.telegram.webhook import WebhookReceiver, WebhookRegistration
 from bot.views.refusals import problem_lines
 from config import ConfigError
@@ -141,7 +142,7 @@ class BotResources:
         url = settings.webhook_url
         self.receiver = WebhookReceiver(url, settings.webhook_key) if url else None
         self.chat_actions = ChatActions()
-        self.chat_documents: ChatDocuments | None = None
+        self.chat_documents: ChatDocumentStore | None = None
         self._uploads: UploadQueue | None = None
         self._encoding = BackgroundEncoding(self.metrics)
         self._ocr: BackgroundOcr | None = None
@@ -150,7 +151,7 @@ class BotResources:
         self._connection = contextlib.AsyncExitStack()
         self._encoder = encoder_for(settings)
 
-    async def open(self, bot: Bot) -> App:
+    async def open(self, bot: BotClient) -> App:
         """Open the documents and build the application; raises FolderError, ConfigError or StartError.
 
         A cluster may be unreachable: `follow` keeps trying.
@@ -164,14 +165,16 @@ class BotResources:
                 raise StartError(error.strerror or str(error)) from error
             state = self._open_folder(library)
         state.reads_pictures = self.settings.ocr == "auto" and await in_thread(tesseract.is_available)
-        own = self._chat_documents(bot, state) if self.settings.telegram_uploads == "members" else None
+        chat_document_handlers = (
+            self._chat_documents(bot, state) if self.settings.telegram_uploads == "members" else None
+        )
         state.chat_documents, state.upload_days = self.chat_documents, self.settings.upload_days
-        return build_application(self.settings, state, bot, own)
+        return build_application(self.settings, state, bot, chat_document_handlers)
 
-    def _chat_documents(self, bot: Bot, state: BotState) -> ChatDocumentHandlers:
+    def _chat_documents(self, bot: BotClient, state: BotState) -> ChatDocumentHandlers:
         """Return the handlers of documents that belong to a chat."""
         settings = self.settings
-        self.chat_documents = ChatDocuments(
+        self.chat_documents = ChatDocumentStore(
             # The id of the bot begins its token; the client knows it only when Telegram has answered.
             settings.collections_dir / bot.token.partition(":")[0],
             quote_chars=settings.quote_chars,
@@ -293,7 +296,7 @@ class BotResources:
 class TelegramConnection:
     """Connects to Telegram and hands updates to the application, which may still be opening its documents."""
 
-    def __init__(self, resources: BotResources, bot: Bot, opening: asyncio.Task[App]) -> None:
+    def __init__(self, resources: BotResources, bot: BotClient, opening: asyncio.Task[App]) -> None:
         self._resources = resources
         self._settings = resources.settings
         self._bot = bot
@@ -397,7 +400,7 @@ class TelegramConnection:
         await self._dispatcher.finish(_GRACE_PERIOD_SECONDS)
 
 
-async def _retry_start(bot: Bot, call: Callable[[], Awaitable[object]]) -> bool:
+async def _retry_start(bot: BotClient, call: Callable[[], Awaitable[object]]) -> bool:
     """Call Telegram, again while it cannot be reached. Return True; raises StartError."""
     deadline, outage = time.monotonic() + _START_TIMEOUT_SECONDS, OutageLog()
     while True:
@@ -411,7 +414,7 @@ async def _retry_start(bot: Bot, call: Callable[[], Awaitable[object]]) -> bool:
         except BadRequest as error:
             raise StartError(f"Telegram does not accept WEBHOOK_URL: {error.message}") from None
         except TelegramError as error:
-            delay = outage.failed(f"Telegram cannot be reached at {_host(bot)}; trying again")
+            delay = outage.next_delay_seconds(f"Telegram cannot be reached at {_host(bot)}; trying again")
             if time.monotonic() + delay > deadline:
                 raise StartError(
                     f"Telegram cannot be reached at {_host(bot)} ({type(error).__name__}): "
@@ -423,5 +426,5 @@ async def _retry_start(bot: Bot, call: Callable[[], Awaitable[object]]) -> bool:
             return True
 
 
-def _host(bot: Bot) -> str:
+def _host(bot: BotClient) -> str:
     return bot.base_url.partition("/bot")[0]

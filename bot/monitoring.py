@@ -246,7 +246,10 @@ _MAX_DELAY_SECONDS = 30.0
 
 
 class OutageLog:
-    """An outage of `service`, which begins with `failed` and ends with `recovered`."""
+    """An outage of `service`, which begins with a failure and ends with `recovered`.
+
+    It has a line in the log at each end, and says how long to wait before the next attempt.
+    """
 
     _reason = ""
     _since = 0.0
@@ -259,8 +262,16 @@ class OutageLog:
         """Whether the service is unreachable now."""
         return bool(self._reason)
 
-    def failed(self, reason: str, *, at_least: float = 0.0) -> float:
-        """Note a failure, and return the seconds to wait before the next attempt. They double each time."""
+    def failed(self, reason: str) -> None:
+        """Note a failure, if somebody else decides when to try again."""
+        self.next_delay_seconds(reason)
+
+    def next_delay_seconds(self, reason: str, *, at_least: float = 0.0) -> float:
+        """Note a failure, and return the seconds to wait before the next attempt.
+
+        This is the retry policy of starting, polling and the cluster: from 1 second, doubled with each
+        failure, up to 30.
+        """
         if not self._reason:
             self._since = time.monotonic()
         if reason != self._reason:

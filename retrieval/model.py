@@ -22,9 +22,9 @@ Unit = Literal["line", "paragraph", "page", "slide", "row", "chapter", "time", "
 ROW_UNITS: frozenset[Unit] = frozenset({"row", "record"})
 
 # Of quotes that OCR was this sure of, 9 words in 10 and more are right; below it, fewer.
-MIN_QUOTED_CONFIDENCE = 80.0
+MIN_OCR_CONFIDENCE = 80.0
 # Of 257 numbers above it all were right, of 17 below it 8 (docs/decisions/0012-ocr.md).
-MIN_NUMBER_CONFIDENCE = 70
+MIN_OCR_NUMBER_CONFIDENCE = 70
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -168,9 +168,9 @@ class Passage:
         """
         confidence = self.scan_confidence(start, end)
         return confidence is None or (
-            confidence >= MIN_QUOTED_CONFIDENCE
+            confidence >= MIN_OCR_CONFIDENCE
             and all(
-                of_part >= MIN_NUMBER_CONFIDENCE
+                of_part >= MIN_OCR_NUMBER_CONFIDENCE
                 for part_start, part_end, of_part in self._scanned_parts(start, end)
                 if any(map(str.isdigit, self.text[part_start:part_end]))
             )

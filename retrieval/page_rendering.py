@@ -18,9 +18,9 @@ from retrieval.errors import DocumentError
 from retrieval.loaders.formats import is_picture_name
 from retrieval.loaders.pdf.characters import Area, PageChars, open_pdf
 from retrieval.loaders.pdf.lines_and_columns import Line
+from retrieval.loaders.pdf.page_tables import PageTable, find_tables
 from retrieval.loaders.pdf.pdf import page_lines, table_above
 from retrieval.loaders.pdf.scans import scanned_lines
-from retrieval.loaders.pdf.tables import PageTable, find_tables
 from retrieval.loaders.pictures import open_picture
 from retrieval.ocr.scanned_page import ScannedPage
 
@@ -116,17 +116,6 @@ def _scanned_image(data: bytes, number: int, name: str) -> Image.Image:
         page = pdf[number]
         size = _picture_size(*page.get_size())
         return _render_crop(page, size, (0, 0, *size))
-
-
-def find_marks(data: bytes, page: int, quote: str, name: str = "document.pdf") -> list[MarkedArea]:
-    """Return the areas of a quote on a page (from 1) in reading order. Raises DocumentError."""
-    with open_pdf(data, name) as pdf:
-        return _locate_quote(pdf, page, quote)[1]
-
-
-def marked_text(data: bytes, page: int, quote: str, name: str = "document.pdf") -> str:
-    """Return the text of the marked areas, lines separated by spaces. Raises DocumentError."""
-    return "".join(mark.text for mark in find_marks(data, page, quote, name)).rstrip()
 
 
 def _locate_quote(

@@ -15,7 +15,7 @@ from retrieval.embeddings.encoder import QuestionVectors
 from retrieval.index.candidates import Candidates, Index
 from retrieval.language import is_unspaced, tokenize
 from retrieval.model import Answer, Certainty, Citation, TermWeight
-from retrieval.query.match_features import inverse_document_frequency, match_features
+from retrieval.query.matching import inverse_document_frequency, match_candidates
 from retrieval.query.query import (
     Query,
     parse,
@@ -48,7 +48,7 @@ _CODE = re.compile(r"[^\W\d_]{1,4}\d+[^\W\d_]?\d*")
 _MAX_CORRECTED_WORDS = 5
 
 
-async def answer_question(
+async def run_pipeline(
     text: str, index: Index, *, quote_chars: int, top: int, earlier: str | None = None
 ) -> Answer:
     """Answer a question with up to `top` quotes of at most `quote_chars` characters.
@@ -66,19 +66,22 @@ async def answer_question(
 
 
 async def _run_stages(text: str, index: Index, *, quote_chars: int, top: int, earlier: str | None) -> Answer:
-    own, corrections = await parse_and_correct(text, index)
-    if own.is_greeting or not own.words:
+    question_query, corrections = await parse_and_correct(text, index)
+    if question_query.is_greeting or not question_query.words:
         earlier = None
-    query = with_earlier_words(own, (await parse_and_correct(earlier, index))[0]) if earlier else own
+    query = question_query
+    if earlier:
+        earlier_query, _ = await parse_and_correct(earlier, index)
+        query = with_earlier_words(question_query, earlier_query)
     asks_nothing = bool(index.languages) and not any(word.is_content for word in query.words)
     candidates = await find_candidates(query, earlier, index)
     if not candidates.passages:
         return Answer(text, certainty="none", confidence=0.0, citations=(), asks_nothing=asks_nothing)
-    matches = match_features(query, candidates)
+    matches = match_candidates(query, candidates)
     ranking = rank_spans(query, matches, candidates, quote_chars)
     probability = confidence(query, ranking.best_features, ranking.coefficients)
-    if _is_unknown(own, candidates):
-        if candidates.meaning is None or _is_gibberish(own, index):
+    if _is_unknown(question_query, candidates):
+        if candidates.meaning is None or _is_gibberish(question_query, index):
             probability = 0.0
         elif earlier:
             # The earlier question alone may have found these quotes, and it has been answered already.
@@ -102,7 +105,7 @@ async def _run_stages(text: str, index: Index, *, quote_chars: int, top: int, ea
         certainty="none" if asks_nothing else certainty(probability, ranking.coefficients),
         confidence=probability,
         citations=citations,
-        suggestion=suggest_correction(own, corrections),
+        suggestion=suggest_correction(question_query, corrections),
         asks_nothing=asks_nothing,
     )
     return keep_verbatim(answer)
@@ -130,7 +133,7 @@ def _is_code_of(query: Query, excerpt: Excerpt, candidates: Candidates) -> bool:
 
 
 async def find_candidates(query: Query, earlier: str | None, index: Index) -> Candidates:
-    """Return the passages to look for quotes in. `earlier` is as in `answer`."""
+    """Return the passages to look for quotes in. `earlier` is as in `run_pipeline`."""
     vector = await _encode(query, earlier, index)
     return await index.search(query.terms, MAX_CANDIDATES, vector)
 

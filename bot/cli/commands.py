@@ -213,19 +213,15 @@ def collections(context: click.Context, *, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from bot.cli import chat_documents
+    from bot.cli.collections import list_collections, summary_json, summary_line
     from config.settings import read_settings
 
     settings = read_settings()
-    summaries = chat_documents.list_collections(settings)
+    summaries = list_collections(settings)
     if not summaries:
         click.echo(f"No chat has documents of its own in {settings.collections_dir}", err=True)
     for summary in summaries:
-        print_text(
-            json.dumps(chat_documents.summary_json(summary))
-            if as_json
-            else chat_documents.summary_line(summary)
-        )
+        print_text(json.dumps(summary_json(summary)) if as_json else summary_line(summary))
 
 
 @collections.command(context_settings=_WITH_NEGATIVE_IDS)
@@ -234,10 +230,10 @@ def collections(context: click.Context, *, as_json: bool) -> None:
 @_bot_option
 def export(chat: int, file: Path, bot: int | None) -> None:
     """Write the documents of a chat to a ZIP file."""
-    from bot.cli import chat_documents
+    from bot.cli.collections import export_collection
     from config.settings import read_settings
 
-    count = chat_documents.export_collection(read_settings(), chat, file, bot)
+    count = export_collection(read_settings(), chat, file, bot)
     print_text(f"{file}: {count} documents of the chat {chat}")
 
 
@@ -247,12 +243,12 @@ def export(chat: int, file: Path, bot: int | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(chat: int, bot: int | None, *, yes: bool) -> None:
     """Delete the documents of a chat and all that is kept about them."""
-    from bot.cli import chat_documents
+    from bot.cli.collections import delete_collection
     from config.settings import read_settings
 
     if not yes:
         click.confirm(f"Delete the documents of the chat {chat}? This cannot be undone.", abort=True)
-    chat_documents.delete_collection(read_settings(), chat, bot)
+    delete_collection(read_settings(), chat, bot)
     print_text(f"Deleted the documents of the chat {chat}")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from bot.documents.encoder_and_cluster import (
+from bot.documents.search_backend import (
     connection_settings,
     no_documents_message,
     open_cluster,

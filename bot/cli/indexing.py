@@ -19,7 +19,7 @@ from bot.cli.output import (
     count_noun,
     print_text,
 )
-from bot.documents.encoder_and_cluster import (
+from bot.documents.search_backend import (
     connection_settings,
     encoder_for,
     loaded_encoder_for,

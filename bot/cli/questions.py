@@ -33,7 +33,7 @@ from bot.views.refusals import MAX_CLOSEST_PASSAGES, closest_quotes, explain_ref
 from retrieval.documents.library import SingleLibrary
 from retrieval.model import Answer, Citation, Source, Span
 from retrieval.query.document_names import NameTable, documents_meant, find_files, only_document_about
-from retrieval.query.intent import Topic, may_name_files, parse_document_question
+from retrieval.query.intent import DocumentQuestionKind, may_name_files, parse_document_question
 
 if TYPE_CHECKING:
     from retrieval.documents.local_library import LocalLibrary
@@ -223,13 +223,13 @@ async def answer_about_documents(
     question = parse_document_question(text)
     if question is None or not library.sources:
         return None
-    if question.topic is Topic.HELP:
+    if question.kind is DocumentQuestionKind.HELP:
         return texts.description
-    if question.topic is Topic.SOURCES:
+    if question.kind is DocumentQuestionKind.SOURCES:
         return _list_sources(texts.document_count(len(library.sources)), library.sources)
-    if question.topic is Topic.PLACES:
+    if question.kind is DocumentQuestionKind.PLACES:
         return _list_places(await library.answer(question.subject, top=MAX_PLACES), texts)
-    is_whole = question.topic is Topic.CONTENTS
+    is_whole = question.kind is DocumentQuestionKind.CONTENTS
     candidates = documents_meant(question.subject, library.sources, is_whole=is_whole)
     return await _render_documents(candidates, library, texts, style) if candidates else None
 

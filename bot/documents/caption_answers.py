@@ -8,7 +8,7 @@ from telegram import Bot, ReplyParameters
 from telegram.error import BadRequest, Forbidden
 
 from bot.concurrency import in_thread
-from bot.documents.chat_documents import ChatDocuments, sources_in_upload
+from bot.documents.chat_document_store import ChatDocumentStore, sources_in_upload
 from bot.i18n.messages import small_talk_reply, texts_for
 from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions
@@ -20,7 +20,7 @@ from bot.views.message import Recipient, Reply, text_reply
 from retrieval.documents.library import SingleLibrary
 from retrieval.errors import UnavailableError
 from retrieval.model import chat_document_name
-from retrieval.query.intent import Topic, is_any_document, parse_document_question
+from retrieval.query.intent import DocumentQuestionKind, is_any_document, parse_document_question
 from retrieval.query.query import looks_like_question
 from retrieval.quotes.quote_selection import drop_unlikely
 
@@ -42,7 +42,7 @@ class CaptionAnswers:
     def __init__(
         self,
         bot: Bot,
-        chat_documents: ChatDocuments,
+        chat_documents: ChatDocumentStore,
         metrics: Metrics,
         library: Callable[[], SingleLibrary],
         chat_actions: ChatActions,
@@ -95,7 +95,12 @@ class CaptionAnswers:
         )
         try:
             with self._metrics.time_stage("find"):
-                if source and about and about.topic is Topic.OVERVIEW and _is_unnamed(about.subject):
+                if (
+                    source
+                    and about
+                    and about.kind is DocumentQuestionKind.OVERVIEW
+                    and _is_unnamed(about.subject)
+                ):
                     overview = await chosen.library.overview(source)
                     return render_overview(source, overview, recipient)
                 answer = drop_unlikely(await chosen.library.answer(caption.question))

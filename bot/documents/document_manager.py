@@ -22,7 +22,8 @@ from watchfiles import awatch
 from bot.concurrency import in_thread, lower_priority
 from bot.durable_files import write_durably
 from bot.monitoring import Metrics, OutageLog
-from retrieval.documents.file_listing import FailedFile, UnreadFile, list_files
+from retrieval.documents.file_listing import list_files
+from retrieval.documents.file_records import FailedFile, UnreadFile
 from retrieval.documents.ingestion import ingest
 from retrieval.documents.local_library import QUOTE_CHARS, LocalLibrary, Progress
 from retrieval.errors import DocumentError, FolderError, RetrievalError, UnavailableError
@@ -377,7 +378,7 @@ class ClusterMonitor:
                 await self._library.ping()
         except RetrievalError as error:
             self._observe(error)
-            return min(self._outage.failed(self._reason), _CLUSTER_RETRY_SECONDS)
+            return min(self._outage.next_delay_seconds(self._reason), _CLUSTER_RETRY_SECONDS)
         self._observe(None)
         return _CLUSTER_REFRESH_SECONDS
 

@@ -24,9 +24,9 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.concurrency import in_thread
 from bot.documents.caption_answers import Caption, CaptionAnswers
-from bot.documents.chat_documents import (
+from bot.documents.chat_document_store import (
     AddedBy,
-    ChatDocuments,
+    ChatDocumentStore,
     ChatPaths,
     is_in_upload,
     locked_file,
@@ -39,7 +39,7 @@ from bot.telegram.messaging import ChatActions, is_unchanged
 from bot.views.chat_documents import document_not_added
 from bot.views.message import FormattedText, about_file, file_name, plain
 from bot.views.refusals import explain_problem
-from retrieval.documents.file_listing import UnreadFile
+from retrieval.documents.file_records import UnreadFile
 from retrieval.documents.library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError, ProblemKind, ReadingStoppedError, TooManyDocumentsError
@@ -107,7 +107,7 @@ class UploadQueue:
     def __init__(  # noqa: PLR0913  # what it needs of the bot
         self,
         bot: Bot,
-        chat_documents: ChatDocuments,
+        chat_documents: ChatDocumentStore,
         metrics: Metrics,
         library: Callable[[], SingleLibrary],
         chat_actions: ChatActions,

@@ -19,7 +19,7 @@ from bot.views.message import (
     Recipient,
     about_file,
     build_reply,
-    decode_browse,
+    decode_browse_press,
     text_reply,
 )
 from retrieval.model import Source, is_chat_document, logged_name
@@ -48,7 +48,7 @@ async def search(update: Update, context: BotContext) -> None:
 async def handle_browse_button(update: Update, context: BotContext) -> None:
     """Show the view of a button, and answer the query in any case."""
     query = require_query(update)
-    press = decode_browse(query.data)
+    press = decode_browse_press(query.data)
     is_file = press is not None and press.action is BrowseAction.FILE
     with context.show_action(update, ChatAction.UPLOAD_DOCUMENT if is_file else ChatAction.TYPING):
         notice = await _show_view(query, press, context, context.recipient(update))

@@ -9,7 +9,7 @@ from telegram import CallbackQuery, Chat, ChatMember, Message, Update, User
 
 from bot.concurrency import in_thread
 from bot.documents.caption_answers import Caption
-from bot.documents.chat_documents import ChatDocuments, Scope
+from bot.documents.chat_document_store import ChatDocumentStore, Scope
 from bot.documents.document_manager import is_plain_name
 from bot.documents.upload_queue import RefusedUploadError, Upload, UploadQueue, refusal_of
 from bot.handlers.access import is_group_admin
@@ -31,13 +31,13 @@ from bot.views import chat_documents as views
 from bot.views.browse import SOURCES_PER_PAGE
 from bot.views.chat_documents import ListedDocument, document_not_added
 from bot.views.message import (
-    ManageAction,
-    ManagePress,
+    ChatDocumentAction,
+    ChatDocumentPress,
     Recipient,
     Reply,
     about_file,
     build_reply,
-    decode_manage,
+    decode_chat_document_press,
     one_line,
     text_reply,
 )
@@ -50,10 +50,10 @@ _log = logging.getLogger(__name__)
 
 _MAX_PERSON_UNITS = 60
 _BYTES_PER_MEGABYTE = 1024 * 1024
-_SCOPES: dict[ManageAction, Scope] = {
-    ManageAction.ASK_BOTH: "both",
-    ManageAction.ASK_OWN: "own",
-    ManageAction.ASK_LIBRARY: "library",
+_SCOPES: dict[ChatDocumentAction, Scope] = {
+    ChatDocumentAction.ASK_BOTH: "both",
+    ChatDocumentAction.ASK_OWN: "own",
+    ChatDocumentAction.ASK_LIBRARY: "library",
 }
 
 
@@ -68,7 +68,7 @@ class UploadLimits:
 class ChatDocumentHandlers:
     """The handlers, with the documents of chats, the queue of uploads and its limits."""
 
-    def __init__(self, chat_documents: ChatDocuments, uploads: UploadQueue, limits: UploadLimits) -> None:
+    def __init__(self, chat_documents: ChatDocumentStore, uploads: UploadQueue, limits: UploadLimits) -> None:
         self.chat_documents = chat_documents
         self._uploads = uploads
         self._limits = limits
@@ -203,26 +203,26 @@ class ChatDocumentHandlers:
     async def handle_button(self, update: Update, context: BotContext) -> None:
         """Do what a button below the documents of a chat says, and answer the query in any case."""
         query = require_query(update)
-        press = decode_manage(query.data)
+        press = decode_chat_document_press(query.data)
         with context.show_action(update):
             notice = await self._press(query, press, context, context.recipient(update))
         await answer_query(query, notice)
 
     async def _press(
-        self, query: CallbackQuery, press: ManagePress | None, context: BotContext, recipient: Recipient
+        self, query: CallbackQuery, press: ChatDocumentPress | None, context: BotContext, recipient: Recipient
     ) -> str | None:
         """Return the text to answer the query with, if any."""
         message, texts = query.message, recipient.texts
         if press is None or not isinstance(message, Message):
             return texts.button_expired
         can_change = await self._may_change(message.chat, None, query.from_user, context)
-        if not can_change and press.action is not ManageAction.LIST:
+        if not can_change and press.action is not ChatDocumentAction.LIST:
             return texts.group_admins_only
         if press.action in {
-            ManageAction.REPLACE,
-            ManageAction.KEEP,
-            ManageAction.ADD_HERE,
-            ManageAction.ADD_TO_LIBRARY,
+            ChatDocumentAction.REPLACE,
+            ChatDocumentAction.KEEP,
+            ChatDocumentAction.ADD_HERE,
+            ChatDocumentAction.ADD_TO_LIBRARY,
         }:
             return await self._decide_upload(query, message, press, context, recipient)
         try:
@@ -233,22 +233,28 @@ class ChatDocumentHandlers:
         return await edit_reply(query, reply, texts)
 
     async def _change(
-        self, chat: int, press: ManagePress, context: BotContext, recipient: Recipient, *, can_change: bool
+        self,
+        chat: int,
+        press: ChatDocumentPress,
+        context: BotContext,
+        recipient: Recipient,
+        *,
+        can_change: bool,
     ) -> Reply:
         """Do what a button says, and return the view after it. Raises OSError."""
         texts, chat_documents = recipient.texts, self.chat_documents
-        if press.action is ManageAction.FORGET:
+        if press.action is ChatDocumentAction.FORGET:
             return self._render_forgetting(chat, texts)
-        if press.action is ManageAction.FORGET_CONFIRMED:
+        if press.action is ChatDocumentAction.FORGET_CONFIRMED:
             uploads = await in_thread(lambda: self._uploads.saved(chat))
             had_any = await in_thread(lambda: chat_documents.delete(chat))
             await self._uploads.tell_deleted(uploads)
             return text_reply(texts.forgotten if had_any else texts.nothing_to_forget)
         documents = await self._list(chat)
         document = next((one for one in documents if one.id == press.document), None)
-        if press.action is ManageAction.REMOVE and document is not None:
+        if press.action is ChatDocumentAction.REMOVE and document is not None:
             return views.render_removal(document, texts)
-        if press.action is ManageAction.REMOVE_CONFIRMED and document is not None:
+        if press.action is ChatDocumentAction.REMOVE_CONFIRMED and document is not None:
             name = document.name
             await in_thread(lambda: chat_documents.remove(chat, name))
         elif (scope := _SCOPES.get(press.action)) and chat_documents.exists(chat):
@@ -259,7 +265,7 @@ class ChatDocumentHandlers:
         self,
         query: CallbackQuery,
         message: Message,
-        press: ManagePress,
+        press: ChatDocumentPress,
         context: BotContext,
         recipient: Recipient,
     ) -> str | None:
@@ -269,13 +275,13 @@ class ChatDocumentHandlers:
         if sent is None or document is None:
             return texts.file_not_delivered
         name = document.name
-        if press.action is ManageAction.KEEP:
+        if press.action is ChatDocumentAction.KEEP:
             kept = build_reply(about_file(texts.document_kept, name, texts))
             notice = await edit_reply(query, kept, texts)
             if notice is None:
                 await self._answer_caption(sent, texts)
             return notice
-        if press.action is ManageAction.ADD_TO_LIBRARY:
+        if press.action is ChatDocumentAction.ADD_TO_LIBRARY:
             notice = await _add_to_library(query, message, sent, context, texts)
             if notice is None:
                 await self._answer_caption(sent, texts)
@@ -287,7 +293,7 @@ class ChatDocumentHandlers:
             if notice is None:
                 await self._answer_caption(sent, texts)
             return notice
-        is_question = press.action is ManageAction.ADD_HERE and self._has(message.chat.id, name)
+        is_question = press.action is ChatDocumentAction.ADD_HERE and self._has(message.chat.id, name)
         reply = build_reply(about_file(texts.reading_document, name, texts))
         if is_question:
             reply = views.render_replacement(name, texts)

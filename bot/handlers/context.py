@@ -11,14 +11,14 @@ from telegram.constants import ChatAction
 from telegram.ext import CallbackContext
 
 from bot.concurrency import in_thread
-from bot.documents.chat_documents import ChatDocuments, ChatLibrary
+from bot.documents.chat_document_store import ChatDocumentStore, ChatLibrary
 from bot.documents.document_manager import DocumentManager
 from bot.i18n.messages import texts_for
 from bot.monitoring import Feedback, Metrics
-from bot.telegram.bot_client import Bot
+from bot.telegram.bot_client import BotClient
 from bot.telegram.messaging import ChatActions
 from bot.views.chat_documents import scope_note
-from bot.views.message import AS_WRITTEN, Origin, Recipient, Uploads
+from bot.views.message import AS_WRITTEN, Origin, Recipient, UploadTarget
 from retrieval.documents.library import AnyLibrary, CombinedLibrary, SingleLibrary
 from retrieval.model import Answer, Source
 from retrieval.overview import Overview
@@ -110,7 +110,7 @@ class BotState:
     admins: frozenset[int] = frozenset()
     logs_questions: bool = False
     has_files: bool = True
-    chat_documents: ChatDocuments | None = None
+    chat_documents: ChatDocumentStore | None = None
     upload_days: int = 0
     reads_pictures: bool = False
     takes_admin_documents: bool = False
@@ -120,7 +120,7 @@ class BotState:
     chat_actions: ChatActions = field(default_factory=ChatActions)
 
 
-class BotContext(CallbackContext[Bot, Data, Data, BotState]):
+class BotContext(CallbackContext[BotClient, Data, Data, BotState]):
     _chat_library: ChatLibrary | None = None
 
     @property
@@ -198,12 +198,16 @@ class BotContext(CallbackContext[Bot, Data, Data, BotState]):
             uploads=self._uploads(update),
         )
 
-    def _uploads(self, update: Update) -> Uploads:
+    def _uploads(self, update: Update) -> UploadTarget:
         """Return where documents go that the person behind an update may send."""
         user, chat, state = update.effective_user, update.effective_chat, self.state
         is_private = chat is None or chat.type == Chat.PRIVATE
         is_admin = is_private and user is not None and user.id in state.admins
         can_add_to_library = is_admin and state.document_manager is not None
         if state.chat_documents is not None:
-            return Uploads.TO_CHAT_OR_LIBRARY if can_add_to_library else Uploads.TO_CHAT
-        return Uploads.TO_LIBRARY if can_add_to_library and state.takes_admin_documents else Uploads.NONE
+            return UploadTarget.TO_CHAT_OR_LIBRARY if can_add_to_library else UploadTarget.TO_CHAT
+        return (
+            UploadTarget.TO_LIBRARY
+            if can_add_to_library and state.takes_admin_documents
+            else UploadTarget.NONE
+        )

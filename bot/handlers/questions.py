@@ -34,7 +34,12 @@ from bot.views.message import (
 from bot.views.refusals import explain_unreadable, is_link
 from retrieval.model import Source, document_of
 from retrieval.query.document_names import documents_meant, find_files, find_titles, only_document_about
-from retrieval.query.intent import Topic, is_any_document, may_name_files, parse_document_question
+from retrieval.query.intent import (
+    DocumentQuestionKind,
+    is_any_document,
+    may_name_files,
+    parse_document_question,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -275,13 +280,13 @@ async def answer_about_documents(
     question = await asyncio.to_thread(parse_document_question, text)
     if question is None:
         return None
-    if question.topic is Topic.HELP:
+    if question.kind is DocumentQuestionKind.HELP:
         return text_reply(help_text(recipient))
-    if question.topic is Topic.SOURCES:
+    if question.kind is DocumentQuestionKind.SOURCES:
         return browse.render_sources(context.library.sources, 0, recipient)
-    if question.topic is Topic.PLACES:
+    if question.kind is DocumentQuestionKind.PLACES:
         return await list_places(question.subject, context, recipient)
-    is_whole = question.topic is Topic.CONTENTS
+    is_whole = question.kind is DocumentQuestionKind.CONTENTS
     return await _render_overview(question.subject, message, context, recipient, is_whole=is_whole)
 
 

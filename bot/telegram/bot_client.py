@@ -101,10 +101,15 @@ class _Update(_Schema):
     my_chat_member: _MemberChange | None = None
 
 
-class Bot(ExtBot[int]):
-    async def pending(self, *, offset: int, limit: int, wait: int, kinds: tuple[str, ...]) -> list[Update]:
-        """Confirm the updates below `offset` and return those from it on; wait up to `wait` s for one."""
-        parameters = {"offset": offset, "limit": limit, "timeout": wait, "allowed_updates": kinds}
+class BotClient(ExtBot[int]):
+    async def fetch_updates(
+        self, *, offset: int, limit: int, wait: int, allowed_updates: tuple[str, ...]
+    ) -> list[Update]:
+        """Call getUpdates: confirm the updates below `offset`, and return those from it on.
+
+        It waits up to `wait` seconds for one.
+        """
+        parameters = {"offset": offset, "limit": limit, "timeout": wait, "allowed_updates": allowed_updates}
         received = await self._post("getUpdates", parameters, read_timeout=wait + _READ_MARGIN_SECONDS)
         return [self.parse_update(update) for update in received]
 

@@ -17,8 +17,9 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from bot.concurrency import run_until_stopped
 from bot.monitoring import OutageLog
-from bot.telegram.dispatcher import Dispatcher, PendingUpdate, Spool
+from bot.telegram.dispatcher import Dispatcher, PendingUpdate
 from bot.telegram.messaging import retry_after_seconds
+from bot.telegram.saved_updates import Spool
 
 _log = logging.getLogger(__name__)
 
@@ -48,8 +49,8 @@ class _TakenError(Conflict):
 class PollingClient(Protocol):
     """What the poller needs of a bot."""
 
-    async def pending(
-        self, *, offset: int, limit: int, wait: int, kinds: tuple[str, ...]
+    async def fetch_updates(
+        self, *, offset: int, limit: int, wait: int, allowed_updates: tuple[str, ...]
     ) -> list[Update]: ...
 
     def parse_update(self, received: dict[str, object]) -> Update: ...
@@ -63,7 +64,7 @@ class Poller:
         client: PollingClient,
         dispatcher: Dispatcher,
         spool: Spool,
-        kinds: tuple[str, ...],
+        allowed_updates: tuple[str, ...],
         *,
         on_poll: Callable[[Exception | None], None] = lambda _: None,
         poll_interval: float = 0.6,
@@ -73,7 +74,7 @@ class Poller:
         self._client = client
         self._dispatcher = dispatcher
         self._spool = spool
-        self._kinds = kinds
+        self._allowed_updates = allowed_updates
         self._on_poll = on_poll
         # Seconds between polls while an answer is under way. Within half a second Telegram returns one update
         # at a time to a repeated request.
@@ -155,8 +156,8 @@ class Poller:
         self._drop_answered()
         offset, is_held = self._offset, bool(self._open)
         self._polled, self._polled_at = offset, time.monotonic()
-        updates = await self._client.pending(
-            offset=offset, limit=_UPDATES_PER_POLL, wait=wait, kinds=self._kinds
+        updates = await self._client.fetch_updates(
+            offset=offset, limit=_UPDATES_PER_POLL, wait=wait, allowed_updates=self._allowed_updates
         )
         self._on_poll(None)
         self._seen = {seen for seen in self._seen if seen >= offset}
@@ -191,14 +192,17 @@ class Poller:
 
     async def _back_off(self, error: Exception, stop: asyncio.Event) -> None:
         if isinstance(error, RetryAfter):
-            delay = self._outage.failed("Telegram asks us to wait", at_least=retry_after_seconds(error))
+            delay = self._outage.next_delay_seconds(
+                "Telegram asks us to wait", at_least=retry_after_seconds(error)
+            )
         elif isinstance(error, Conflict):
             self._log_conflict()
             # Random, so that two processes do not collide again; the one that was answering returns first.
             delay = self._settling * (_RETURN_DELAY_FACTOR if self._was_ours else 1.0)
             delay *= random.uniform(1, 2)  # noqa: S311  # no secret
         else:
-            delay = self._outage.failed(f"No updates from Telegram ({type(error).__name__}); trying again")
+            reason = f"No updates from Telegram ({type(error).__name__}); trying again"
+            delay = self._outage.next_delay_seconds(reason)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), delay)
 
@@ -247,7 +251,9 @@ class Poller:
         if not self._is_confirmed():
             with contextlib.suppress(TelegramError, TimeoutError):
                 async with asyncio.timeout(2):
-                    await self._client.pending(offset=self._offset, limit=1, wait=0, kinds=self._kinds)
+                    await self._client.fetch_updates(
+                        offset=self._offset, limit=1, wait=0, allowed_updates=self._allowed_updates
+                    )
 
 
 def _is_answered(pending: PendingUpdate) -> bool:

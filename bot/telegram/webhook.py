@@ -11,7 +11,7 @@ from telegram import Update, WebhookInfo
 from telegram.error import InvalidToken, TelegramError
 
 from bot.monitoring import OutageLog
-from bot.telegram.bot_client import Bot
+from bot.telegram.bot_client import BotClient
 from bot.telegram.dispatcher import Dispatcher
 
 _log = logging.getLogger(__name__)
@@ -65,11 +65,11 @@ class WebhookReceiver:
 class WebhookRegistration:
     """Registers the webhook with Telegram, and registers it again if somebody removes it."""
 
-    def __init__(self, bot: Bot, url: str, secret: str, kinds: tuple[str, ...]) -> None:
+    def __init__(self, bot: BotClient, url: str, secret: str, allowed_updates: tuple[str, ...]) -> None:
         self._bot = bot
         self._url = url
         self._secret = secret
-        self._kinds = kinds
+        self._allowed_updates = allowed_updates
         self._failed_at = 0
         self._outage = OutageLog()
 
@@ -78,7 +78,7 @@ class WebhookRegistration:
         await self._bot.set_webhook(
             self._url,
             secret_token=self._secret,
-            allowed_updates=self._kinds,
+            allowed_updates=self._allowed_updates,
             max_connections=_MAX_WEBHOOK_CONNECTIONS,
         )
 

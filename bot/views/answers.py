@@ -15,10 +15,10 @@ from bot.views.message import (
     AS_WRITTEN,
     MAX_MESSAGE_UNITS,
     SHORT_PASSAGE_ID_CHARS,
-    Action,
+    AnswerAction,
+    AnswerPress,
     BrowseAction,
     BrowsePress,
-    ButtonPress,
     FormattedText,
     Origin,
     Recipient,
@@ -28,8 +28,8 @@ from bot.views.message import (
     build_reply,
     citation_location,
     code,
-    encode_browse,
-    encode_press,
+    encode_answer_press,
+    encode_browse_press,
     fit_words,
     formatted,
     heading_line,
@@ -137,14 +137,14 @@ def quote_or_pointer(
 
 
 def _quote_buttons(answer: Answer, rank: int, recipient: Recipient, origin: Origin) -> list[Row]:
-    def rank_button(text: str, action: Action, target: int) -> InlineKeyboardButton:
-        return button(text, ButtonPress(action, target, origin=origin))
+    def rank_button(text: str, action: AnswerAction, target: int) -> InlineKeyboardButton:
+        return button(text, AnswerPress(action, target, origin=origin))
 
     citation, count = answer.citations[rank - 1], len(answer.citations)
     paging = [
-        *([rank_button("‹", Action.QUOTE, rank - 1)] if rank > 1 else []),
-        rank_button(f"{rank}/{count}", Action.POSITION, rank),
-        *([rank_button("›", Action.QUOTE, rank + 1)] if rank < count else []),
+        *([rank_button("‹", AnswerAction.QUOTE, rank - 1)] if rank > 1 else []),
+        rank_button(f"{rank}/{count}", AnswerAction.POSITION, rank),
+        *([rank_button("›", AnswerAction.QUOTE, rank + 1)] if rank < count else []),
     ]
     around = file_buttons(document_of(citation.passage.id), recipient)
     if citation.is_legible:
@@ -165,21 +165,21 @@ def page_buttons(
     """Return the button that sends the page of a quote, or none where it has no page or no file."""
     if citation.locator.unit != "page" or not recipient.has_files:
         return []
-    return [button(text, ButtonPress(Action.PAGE_PICTURE, rank, origin=origin))]
+    return [button(text, AnswerPress(AnswerAction.PAGE_PICTURE, rank, origin=origin))]
 
 
 def vote_buttons(rank: int, recipient: Recipient, origin: Origin) -> list[InlineKeyboardButton]:
     """Return the buttons to rate an answer, or none where feedback is off."""
     if not recipient.can_vote:
         return []
-    actions = (("👍", Action.VOTE_UP), ("👎", Action.VOTE_DOWN))
-    return [button(sign, ButtonPress(action, rank, origin=origin)) for sign, action in actions]
+    actions = (("👍", AnswerAction.VOTE_UP), ("👎", AnswerAction.VOTE_DOWN))
+    return [button(sign, AnswerPress(action, rank, origin=origin)) for sign, action in actions]
 
 
 def surrounding_text_button(text: str, citation: Citation, rank: int, origin: Origin) -> InlineKeyboardButton:
     passage = citation.passage.id
     prefix = passage[:SHORT_PASSAGE_ID_CHARS] if origin.earlier else passage
-    return button(text, ButtonPress(Action.SURROUNDING_TEXT, rank, prefix, origin))
+    return button(text, AnswerPress(AnswerAction.SURROUNDING_TEXT, rank, prefix, origin))
 
 
 def _copy_button(citation: Citation, recipient: Recipient) -> InlineKeyboardButton:
@@ -197,7 +197,7 @@ def file_buttons(document: str, recipient: Recipient) -> list[InlineKeyboardButt
 
 
 def browse_button(text: str, press: BrowsePress) -> InlineKeyboardButton:
-    return InlineKeyboardButton(text, callback_data=encode_browse(press))
+    return InlineKeyboardButton(text, callback_data=encode_browse_press(press))
 
 
 def render_surrounding_text(
@@ -216,8 +216,10 @@ def render_surrounding_text(
 
 def _back_button(answer: Answer, rank: int, recipient: Recipient, origin: Origin) -> InlineKeyboardButton:
     if answer.answered:
-        return button(f"‹ {recipient.texts.back_to_quote}", ButtonPress(Action.QUOTE, rank, origin=origin))
-    return button(f"‹ {recipient.texts.back_to_closest}", ButtonPress(Action.CLOSEST, origin=origin))
+        return button(
+            f"‹ {recipient.texts.back_to_quote}", AnswerPress(AnswerAction.QUOTE, rank, origin=origin)
+        )
+    return button(f"‹ {recipient.texts.back_to_closest}", AnswerPress(AnswerAction.CLOSEST, origin=origin))
 
 
 def _read_on_button(shown: PassageWithNeighbours, recipient: Recipient) -> InlineKeyboardButton:
@@ -367,8 +369,8 @@ def _cut_end(text: str, max_units: int) -> str:
     return (words[0] if len(words) > 1 else beginning) + "…"
 
 
-def button(text: str, press: ButtonPress) -> InlineKeyboardButton:
-    return InlineKeyboardButton(text, callback_data=encode_press(press))
+def button(text: str, press: AnswerPress) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text, callback_data=encode_answer_press(press))
 
 
 def render_term_weights(weights: Sequence[TermWeight], texts: Texts) -> Reply:
@@ -407,7 +409,7 @@ def render_parts(answer: Answer, recipient: Recipient, origin: Origin = AS_WRITT
     listing, buttons = _list_quotes(answer.citations[: answer.parts], FormattedText(), recipient, origin)
     more: Row = []
     if len(answer.citations) > answer.parts:
-        more = [button("›", ButtonPress(Action.QUOTE, answer.parts + 1, origin=origin))]
+        more = [button("›", AnswerPress(AnswerAction.QUOTE, answer.parts + 1, origin=origin))]
     body = with_scope_note(listing, recipient)
     return build_reply(body, [more, buttons, vote_buttons(1, recipient, origin)])
 
@@ -472,8 +474,8 @@ def _render_refusal(answer: Answer, recipient: Recipient, origin: Origin) -> Rep
     rows: list[Row] = []
     if refused.suggestion:
         body += plain(f"\n\n{texts.did_you_mean} ") + code(refused.suggestion)
-        press = ButtonPress(Action.QUOTE, origin=replace(origin, corrected=True))
+        press = AnswerPress(AnswerAction.QUOTE, origin=replace(origin, corrected=True))
         rows.append([button(one_line(refused.suggestion, _MAX_BUTTON_UNITS), press)])
     if answer.citations and not answer.asks_nothing:
-        rows.append([button(texts.show_closest, ButtonPress(Action.CLOSEST, origin=origin))])
+        rows.append([button(texts.show_closest, AnswerPress(AnswerAction.CLOSEST, origin=origin))])
     return build_reply(with_scope_note(body, recipient), rows)

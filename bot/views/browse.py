@@ -22,10 +22,10 @@ from bot.views.message import (
     MAX_ENTITIES,
     MAX_MESSAGE_UNITS,
     MAX_TITLE_UNITS,
-    Action,
+    AnswerAction,
+    AnswerPress,
     BrowseAction,
     BrowsePress,
-    ButtonPress,
     FormattedText,
     Recipient,
     Reply,
@@ -34,8 +34,8 @@ from bot.views.message import (
     bold,
     build_reply,
     code,
-    encode_browse,
-    encode_press,
+    encode_answer_press,
+    encode_browse_press,
     isolate_direction,
     linked,
     location_text,
@@ -258,7 +258,7 @@ def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
         mark = "📎 " if is_chat_document(citation.document) else ""
         body += plain(f"\n{number}. {mark}") + link + "\n"
         body += quote_or_pointer(_shorten(citation), recipient, _MAX_BOLD_WORDS)
-    rows = [_paging(page, pages, lambda target: ButtonPress(Action.PLACES, target + 1))]
+    rows = [_paging(page, pages, lambda target: AnswerPress(AnswerAction.PLACES, target + 1))]
     return build_reply(with_scope_note(body, recipient), rows)
 
 
@@ -302,15 +302,15 @@ def _clamp_page(page: int, count: int, per_page: int) -> tuple[int, int]:
     return min(page, pages - 1), pages
 
 
-def _paging(page: int, pages: int, press_for: Callable[[int], BrowsePress | ButtonPress]) -> Row:
+def _paging(page: int, pages: int, press_for: Callable[[int], BrowsePress | AnswerPress]) -> Row:
     targets = [("‹", page - 1)] * (page > 0) + [("›", page + 1)] * (page < pages - 1)
     return [InlineKeyboardButton(sign, callback_data=_encode(press_for(target))) for sign, target in targets]
 
 
-def _encode(press: BrowsePress | ButtonPress) -> str:
+def _encode(press: BrowsePress | AnswerPress) -> str:
     if isinstance(press, BrowsePress):
-        return encode_browse(press)
-    return encode_press(press)
+        return encode_browse_press(press)
+    return encode_answer_press(press)
 
 
 _MAX_HEADINGS = 12

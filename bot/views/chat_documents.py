@@ -13,15 +13,15 @@ from bot.views.answers import browse_button
 from bot.views.message import (
     BrowseAction,
     BrowsePress,
+    ChatDocumentAction,
+    ChatDocumentPress,
     FormattedText,
-    ManageAction,
-    ManagePress,
     Recipient,
     Reply,
     Row,
     about_file,
     build_reply,
-    encode_manage,
+    encode_chat_document_press,
     file_name,
     isolate_direction,
     one_line,
@@ -32,7 +32,11 @@ from bot.views.message import (
 _DOCUMENTS_PER_PAGE = 8
 _MAX_PERSON_UNITS = 60
 _MAX_BUTTON_UNITS = 40
-_SCOPES = {"both": ManageAction.ASK_BOTH, "own": ManageAction.ASK_OWN, "library": ManageAction.ASK_LIBRARY}
+_SCOPES = {
+    "both": ChatDocumentAction.ASK_BOTH,
+    "own": ChatDocumentAction.ASK_OWN,
+    "library": ChatDocumentAction.ASK_LIBRARY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def render_list(  # noqa: PLR0913  # what the list shows
             rows.append(_document_buttons(number, document, texts, can_change=can_change))
     targets = [("‹", page - 1)] * (page > 0) + [("›", page + 1)] * (page < pages - 1)
     rows.append(
-        [manage_button(sign, ManagePress(ManageAction.LIST, number=target)) for sign, target in targets]
+        [_button(sign, ChatDocumentPress(ChatDocumentAction.LIST, number=target)) for sign, target in targets]
     )
     if can_change and has_library:
         body += f"\n\n{texts.scope_question}"
@@ -82,7 +86,7 @@ def render_list(  # noqa: PLR0913  # what the list shows
     elif note := scope_note(scope, texts):
         body += f"\n\n{note}"
     if can_change:
-        rows.append([manage_button(texts.forget_all, ManagePress(ManageAction.FORGET))])
+        rows.append([_button(texts.forget_all, ChatDocumentPress(ChatDocumentAction.FORGET))])
     return build_reply(body, rows)
 
 
@@ -108,7 +112,9 @@ def _document_buttons(
         press = BrowsePress(BrowseAction.SOURCES, number=document.page)
     buttons = [browse_button(title, press)]
     if can_change:
-        buttons.append(manage_button(texts.remove_document, ManagePress(ManageAction.REMOVE, document.id)))
+        buttons.append(
+            _button(texts.remove_document, ChatDocumentPress(ChatDocumentAction.REMOVE, document.id))
+        )
     return buttons
 
 
@@ -116,7 +122,7 @@ def _scope_buttons(scope: str, texts: Texts) -> list[Row]:
     """Return a button for each choice of what is asked; the current one has a mark."""
     labels = {"both": texts.scope_both, "own": texts.scope_own, "library": texts.scope_library}
     return [
-        [manage_button(("✓ " if name == scope else "") + label, ManagePress(_SCOPES[name]))]
+        [_button(("✓ " if name == scope else "") + label, ChatDocumentPress(_SCOPES[name]))]
         for name, label in labels.items()
     ]
 
@@ -129,8 +135,12 @@ def scope_note(scope: str, texts: Texts) -> str:
 def render_removal(document: ListedDocument, texts: Texts) -> Reply:
     """Ask for confirmation before a document is deleted."""
     rows = [
-        [manage_button(texts.removal_confirmed, ManagePress(ManageAction.REMOVE_CONFIRMED, document.id))],
-        [manage_button(texts.removal_cancelled, ManagePress(ManageAction.LIST))],
+        [
+            _button(
+                texts.removal_confirmed, ChatDocumentPress(ChatDocumentAction.REMOVE_CONFIRMED, document.id)
+            )
+        ],
+        [_button(texts.removal_cancelled, ChatDocumentPress(ChatDocumentAction.LIST))],
     ]
     return build_reply(about_file(texts.confirm_removal, document.name, texts), rows)
 
@@ -138,8 +148,8 @@ def render_removal(document: ListedDocument, texts: Texts) -> Reply:
 def render_forgetting(count: int, texts: Texts) -> Reply:
     """Ask for confirmation before all documents of a chat are deleted."""
     rows = [
-        [manage_button(texts.forgetting_confirmed, ManagePress(ManageAction.FORGET_CONFIRMED))],
-        [manage_button(texts.forgetting_cancelled, ManagePress(ManageAction.LIST))],
+        [_button(texts.forgetting_confirmed, ChatDocumentPress(ChatDocumentAction.FORGET_CONFIRMED))],
+        [_button(texts.forgetting_cancelled, ChatDocumentPress(ChatDocumentAction.LIST))],
     ]
     return build_reply(plain(texts.confirm_forgetting(count)), rows)
 
@@ -147,8 +157,8 @@ def render_forgetting(count: int, texts: Texts) -> Reply:
 def render_replacement(name: str, texts: Texts) -> Reply:
     """Ask whether a document replaces the one of the same name."""
     rows = [
-        [manage_button(texts.replacement_confirmed, ManagePress(ManageAction.REPLACE))],
-        [manage_button(texts.replacement_cancelled, ManagePress(ManageAction.KEEP))],
+        [_button(texts.replacement_confirmed, ChatDocumentPress(ChatDocumentAction.REPLACE))],
+        [_button(texts.replacement_cancelled, ChatDocumentPress(ChatDocumentAction.KEEP))],
     ]
     return build_reply(about_file(texts.confirm_replacement, name, texts), rows)
 
@@ -156,8 +166,8 @@ def render_replacement(name: str, texts: Texts) -> Reply:
 def render_destination(name: str, texts: Texts) -> Reply:
     """Ask an admin whether a document belongs to the chat or to the library."""
     rows = [
-        [manage_button(texts.to_this_chat, ManagePress(ManageAction.ADD_HERE))],
-        [manage_button(texts.to_the_library, ManagePress(ManageAction.ADD_TO_LIBRARY))],
+        [_button(texts.to_this_chat, ChatDocumentPress(ChatDocumentAction.ADD_HERE))],
+        [_button(texts.to_the_library, ChatDocumentPress(ChatDocumentAction.ADD_TO_LIBRARY))],
     ]
     return build_reply(about_file(texts.confirm_library, name, texts), rows)
 
@@ -167,5 +177,5 @@ def document_not_added(name: str, reason: str, texts: Texts) -> FormattedText:
     return about_file(lambda shown: texts.document_not_added(shown, reason), name, texts)
 
 
-def manage_button(text: str, press: ManagePress) -> InlineKeyboardButton:
-    return InlineKeyboardButton(text, callback_data=encode_manage(press))
+def _button(text: str, press: ChatDocumentPress) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text, callback_data=encode_chat_document_press(press))

@@ -1,7 +1,7 @@
 """Greetings, help and hints, which depend on whether a chat can send documents."""
 
 from bot.i18n.messages import Texts
-from bot.views.message import Recipient, Uploads
+from bot.views.message import Recipient, UploadTarget
 
 
 def greeting(recipient: Recipient) -> str:
@@ -41,17 +41,17 @@ def link_not_opened(recipient: Recipient) -> str:
 
 def _takes_documents(recipient: Recipient) -> bool:
     """Return whether the chat can have documents of its own."""
-    return recipient.uploads in {Uploads.TO_CHAT, Uploads.TO_CHAT_OR_LIBRARY}
+    return recipient.uploads in {UploadTarget.TO_CHAT, UploadTarget.TO_CHAT_OR_LIBRARY}
 
 
 def _upload_note(recipient: Recipient, to_chat: str) -> str:
     """Return what a person is told about sending documents, empty if the chat cannot send any."""
     texts = recipient.texts
     return {
-        Uploads.NONE: "",
-        Uploads.TO_CHAT: to_chat,
-        Uploads.TO_CHAT_OR_LIBRARY: f"{to_chat} {texts.uploads_of_admin}",
-        Uploads.TO_LIBRARY: texts.uploads_to_library,
+        UploadTarget.NONE: "",
+        UploadTarget.TO_CHAT: to_chat,
+        UploadTarget.TO_CHAT_OR_LIBRARY: f"{to_chat} {texts.uploads_of_admin}",
+        UploadTarget.TO_LIBRARY: texts.uploads_to_library,
     }[recipient.uploads]
 
 

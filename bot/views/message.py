@@ -194,7 +194,7 @@ _PLACEHOLDER = "\0"
 Row: TypeAlias = "Sequence[InlineKeyboardButton]"
 
 
-class Uploads(Enum):
+class UploadTarget(Enum):
     """Where the documents go that somebody sends: nowhere, to the chat, or to the library for everyone."""
 
     NONE = "none"
@@ -220,7 +220,7 @@ class Recipient:
     in_group: bool = False
     group: int | None = None
     scope_note: str = ""
-    uploads: Uploads = Uploads.NONE
+    uploads: UploadTarget = UploadTarget.NONE
 
     def link(self, passage: str, document: str) -> str:
         """Return a deep link to a passage of a document, which sends `/start` with the passage's id.
@@ -347,7 +347,7 @@ SHORT_PASSAGE_ID_CHARS = 8
 ViewT = TypeVar("ViewT", bound=StrEnum)
 
 
-class Action(StrEnum):
+class AnswerAction(StrEnum):
     QUOTE = "q"
     SURROUNDING_TEXT = "c"
     CLOSEST = "n"
@@ -374,36 +374,38 @@ AS_WRITTEN = Origin()
 
 
 @dataclass(frozen=True, slots=True)
-class ButtonPress:
+class AnswerPress:
     """What to show, and for the quote of which rank, counted from 1.
 
     `passage` is the id of the quote's passage when the button was made, the beginning of the id, or empty.
     """
 
-    action: Action
+    action: AnswerAction
     rank: int = 1
     passage: str = ""
     origin: Origin = AS_WRITTEN
 
 
-_BUTTON_DATA = re.compile(r"(~?)([qcnpgl+-])([1-9][0-9]?)(?::([A-Za-z0-9_-]{1,32}))?(?: (.+))?", re.DOTALL)
+_ANSWER_DATA = re.compile(r"(~?)([qcnpgl+-])([1-9][0-9]?)(?::([A-Za-z0-9_-]{1,32}))?(?: (.+))?", re.DOTALL)
 MAX_EARLIER_BYTES = MAX_CALLBACK_DATA_BYTES - len("~c99:") - SHORT_PASSAGE_ID_CHARS - len(" ")
 
 
-def encode_press(press: ButtonPress) -> str:
+def encode_answer_press(press: AnswerPress) -> str:
     correction = "~" if press.origin.corrected else ""
     passage = f":{press.passage}" if press.passage else ""
     earlier = f" {press.origin.earlier}" if press.origin.earlier else ""
     return f"{correction}{press.action}{press.rank}{passage}{earlier}"
 
 
-def decode_press(data: object) -> ButtonPress | None:
-    """Parse callback data, which anybody can forge; None for anything that `encode_press` does not make."""
-    match = _BUTTON_DATA.fullmatch(data) if isinstance(data, str) else None
+def decode_answer_press(data: object) -> AnswerPress | None:
+    """Parse callback data, which anybody can forge; None for what `encode_answer_press` does not make."""
+    match = _ANSWER_DATA.fullmatch(data) if isinstance(data, str) else None
     if match is None:
         return None
     correction, action, rank, passage, earlier = match.groups()
-    return ButtonPress(Action(action), int(rank), passage or "", Origin(bool(correction), earlier or ""))
+    return AnswerPress(
+        AnswerAction(action), int(rank), passage or "", Origin(bool(correction), earlier or "")
+    )
 
 
 class BrowseAction(StrEnum):
@@ -438,7 +440,7 @@ class BrowsePress:
         return bool(self.document) != is_list
 
 
-class ManageAction(StrEnum):
+class ChatDocumentAction(StrEnum):
     """What a button below the documents of a chat does."""
 
     LIST = "m"
@@ -456,43 +458,45 @@ class ManageAction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ManagePress:
+class ChatDocumentPress:
     """An action on the documents of a chat: the id of one, or the number of a page of the list from 0."""
 
-    action: ManageAction
+    action: ChatDocumentAction
     document: str = ""
     number: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether it has a document exactly if the action is on one."""
-        return bool(self.document) == (self.action in {ManageAction.REMOVE, ManageAction.REMOVE_CONFIRMED})
+        return bool(self.document) == (
+            self.action in {ChatDocumentAction.REMOVE, ChatDocumentAction.REMOVE_CONFIRMED}
+        )
 
 
-_BROWSE_SIGN, _MANAGE_SIGN = "@", "%"
+_BROWSE_SIGN, _CHAT_DOCUMENT_SIGN = "@", "%"
 # The sign, a letter for the view, the id of a document if there is one, and a number.
 _VIEW_DATA = re.compile(r"([@%])([a-z])([A-Za-z0-9_-]{8})?\.(0|[1-9][0-9]{0,7})", re.ASCII)
 
 
-def encode_browse(press: BrowsePress) -> str:
+def encode_browse_press(press: BrowsePress) -> str:
     return f"{_BROWSE_SIGN}{press.action}{press.document}.{press.number}"
 
 
-def encode_manage(press: ManagePress) -> str:
-    return f"{_MANAGE_SIGN}{press.action}{press.document}.{press.number}"
+def encode_chat_document_press(press: ChatDocumentPress) -> str:
+    return f"{_CHAT_DOCUMENT_SIGN}{press.action}{press.document}.{press.number}"
 
 
-def decode_browse(data: object) -> BrowsePress | None:
-    """Parse callback data, which anybody can forge; None for anything that `encode_browse` does not make."""
+def decode_browse_press(data: object) -> BrowsePress | None:
+    """Parse callback data, which anybody can forge; None for what `encode_browse_press` does not make."""
     parts = _split_view_data(data, _BROWSE_SIGN, BrowseAction)
     press = BrowsePress(*parts) if parts else None
     return press if press and press.is_complete else None
 
 
-def decode_manage(data: object) -> ManagePress | None:
-    """Parse callback data, which anybody can forge; None for anything that `encode_manage` does not make."""
-    parts = _split_view_data(data, _MANAGE_SIGN, ManageAction)
-    press = ManagePress(*parts) if parts else None
+def decode_chat_document_press(data: object) -> ChatDocumentPress | None:
+    """Parse callback data, which anybody can forge; None for what its encoder does not make."""
+    parts = _split_view_data(data, _CHAT_DOCUMENT_SIGN, ChatDocumentAction)
+    press = ChatDocumentPress(*parts) if parts else None
     return press if press and press.is_complete else None
 
 
@@ -509,9 +513,9 @@ def is_browse_data(data: object) -> bool:
     return isinstance(data, str) and data.startswith(_BROWSE_SIGN)
 
 
-def is_manage_data(data: object) -> bool:
+def is_chat_document_data(data: object) -> bool:
     """Return whether callback data belongs to a button below the documents of a chat."""
-    return isinstance(data, str) and data.startswith(_MANAGE_SIGN)
+    return isinstance(data, str) and data.startswith(_CHAT_DOCUMENT_SIGN)
 
 
 def fit_words(words: Iterable[str]) -> str:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from retrieval.documents.file_listing import FailedFile, FileEntry, IngestedFile, UnreadFile
+from retrieval.documents.file_listing import FileEntry
+from retrieval.documents.file_records import FailedFile, IngestedFile, UnreadFile
 from retrieval.documents.worker_pool import limit_worker, wait_for, worker_pool
 from retrieval.errors import DocumentError, ProblemKind, panics_as_errors
 from retrieval.index import segment_writer

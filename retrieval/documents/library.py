@@ -30,7 +30,7 @@ from retrieval.model import (
     document_of,
 )
 from retrieval.overview import Overview, make_overview
-from retrieval.pipeline import answer_question, explain
+from retrieval.pipeline import explain, run_pipeline
 
 _MAX_CACHED_ANSWERS = 256
 _MAX_CACHED_OVERVIEWS = 64
@@ -67,9 +67,7 @@ class Snapshot(Generic[IndexT]):
         if (cached := self._answers.get(key)) is not None:
             self._answers.move_to_end(key)
             return cached
-        answer_with = partial(
-            answer_question, question, quote_chars=self.quote_chars, top=top, earlier=earlier
-        )
+        answer_with = partial(run_pipeline, question, quote_chars=self.quote_chars, top=top, earlier=earlier)
         try:
             result = await answer_with(self.index)
         except EncoderError:

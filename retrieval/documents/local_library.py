@@ -15,14 +15,16 @@ import numpy as np
 from retrieval.documents.file_listing import (
     ContainerListing,
     FileEntry,
+    list_folder,
+    listing_from_row,
+    listing_to_row,
+)
+from retrieval.documents.file_records import (
     FileRecord,
     UnreadFile,
     file_record,
     library_version,
-    list_folder,
     list_sources,
-    listing_from_row,
-    listing_to_row,
     recently_modified,
     record_from_row,
     record_to_row,

@@ -277,7 +277,10 @@ class LocalIndex:
                         yield text._replace(is_whole=text.key in wholes)
 
     def rank_by_bm25(self, terms: Sequence[str], limit: int) -> Hits:
-        """Return the best passages by BM25; scores equal those of rank_bm25.BM25Plus bit for bit."""
+        """Return the best passages by BM25; scores equal those of rank_bm25.BM25Plus bit for bit.
+
+        `search` ranks in other ways, too: with this, benchmarks and tests compare BM25 with other engines.
+        """
         return self._top_hits(*self._posting_lists(terms), limit)
 
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str]:
@@ -296,11 +299,6 @@ class LocalIndex:
         by_segment = [live.posting_lists(wanted) for live in self.segments]
         lists = [[own for own, _ in of_segment] for of_segment in by_segment]
         return lists, [sum(of_segment[at][1] for of_segment in by_segment) for at in range(len(terms))]
-
-    def search_bm25(self, terms: Sequence[str], limit: int) -> list[tuple[Passage, float]]:
-        """Return the best passages with their BM25 scores."""
-        hits = self.rank_by_bm25(terms, limit)
-        return list(zip(self._read_passages(hits)[0], hits.scores.tolist(), strict=True))
 
     def _top_hits(self, lists: PostingLists, frequencies: Sequence[int], limit: int) -> Hits:
         if not any(frequencies):

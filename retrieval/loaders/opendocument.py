@@ -17,10 +17,10 @@ from xml.etree.ElementTree import Element
 import regex
 
 from retrieval.errors import DocumentError, ProblemKind
-from retrieval.loaders import document_builder, tables
+from retrieval.loaders import document_builder
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder, too_long_error
 from retrieval.loaders.number_formats import format_plain
-from retrieval.loaders.tables import TableRow
+from retrieval.loaders.table_rows import TableRow, add_sheet, add_table
 from retrieval.loaders.zip_archive import ZipArchive
 from retrieval.model import Document
 
@@ -378,7 +378,7 @@ class _TextReader:
             self._list_number = 0
 
     def _add_table(self, table: Element) -> None:
-        tables.add_table(self._builder, read_rows(table, self._name))
+        add_table(self._builder, read_rows(table, self._name))
 
     def _bold_chars(self, paragraph: Element, text: str) -> int:
         """Return how many characters of a paragraph's text are in bold type at its start."""
@@ -481,7 +481,7 @@ def load_ods(data: bytes, name: str) -> Document:
                 raise DocumentError(
                     name, f"has more than {MAX_SHEET_CELLS} cells; split it", kind=ProblemKind.TOO_LARGE
                 )
-        tables.add_sheet(builder, sheet.get(f"{TABLE}name", ""), rows)
+        add_sheet(builder, sheet.get(f"{TABLE}name", ""), rows)
     return builder.build(package.title or document_builder.title_from_name(name), unit="row")
 
 
@@ -633,4 +633,4 @@ def _add_table(builder: DocumentBuilder, name: str, table: Element) -> None:
     is_named = (
         table.find("table-header-rows") is not None or table.get(f"{TABLE}use-first-row-styles") == "true"
     )
-    tables.add_table(builder, read_rows(table, name, is_first_header=is_named))
+    add_table(builder, read_rows(table, name, is_first_header=is_named))

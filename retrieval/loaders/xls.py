@@ -14,13 +14,13 @@ import xlrd
 from xlrd.sheet import Sheet
 
 from retrieval.errors import DocumentError, ProblemKind
-from retrieval.loaders import tables
+from retrieval.loaders import table_rows
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder, title_from_name
 from retrieval.loaders.file_signatures import real_suffix
 from retrieval.loaders.html import html
 from retrieval.loaders.number_formats import BUILT_IN, EPOCH, EPOCH_1904, format_number, format_plain
 from retrieval.loaders.ooxml import xlsx
-from retrieval.loaders.tables import MergedArea, MergedCells, TableRow
+from retrieval.loaders.table_rows import MergedArea, MergedCells, TableRow
 from retrieval.model import Document
 
 MAX_ROWS = xlsx.MAX_ROWS
@@ -42,7 +42,7 @@ def load(data: bytes, name: str) -> Document:
         count += len(rows)
         if count > MAX_ROWS:
             raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it", kind=ProblemKind.TOO_LARGE)
-        tables.add_sheet(builder, title, rows)
+        table_rows.add_sheet(builder, title, rows)
     return builder.build(title_from_name(name), unit="row")
 
 

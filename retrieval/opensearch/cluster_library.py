@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.documents.file_listing import FileRecord, list_sources
+from retrieval.documents.file_records import FileRecord, list_sources
 from retrieval.documents.library import Library, Snapshot
 from retrieval.embeddings.encoder import Encoder, QuestionVectors
 from retrieval.errors import RetrievalError, UnavailableError

@@ -24,7 +24,8 @@ from time import monotonic
 from typing import Any, NamedTuple, Self
 
 from retrieval.documents import file_listing as listing
-from retrieval.documents.file_listing import FileEntry, FileRecord, file_record, library_version, unchanged
+from retrieval.documents.file_listing import FileEntry
+from retrieval.documents.file_records import FileRecord, file_record, library_version, unchanged
 from retrieval.documents.ingestion import Batch, ingest
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.errors import RetrievalError, UnavailableError

@@ -23,7 +23,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.documents.file_listing import FileRecord, record_from_row, record_to_row
+from retrieval.documents.file_records import FileRecord, record_from_row, record_to_row
 from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
 from retrieval.embeddings.vector_store import (
     FILE_NAME,

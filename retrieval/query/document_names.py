@@ -17,7 +17,7 @@ from retrieval.language import Token, tokenize
 from retrieval.model import Source
 from retrieval.query.intent import (
     MAX_NAMES_CHARS,
-    Topic,
+    DocumentQuestionKind,
     fold_phrase,
     is_any_document,
     is_document_word,
@@ -54,7 +54,7 @@ def only_document_about(text: str, sources: Sequence[Source]) -> Source | None:
     A part of its title is enough, so this is for questions that no quote answers.
     """
     question = parse_document_question(text)
-    if question is None or question.topic is not Topic.CONTENTS:
+    if question is None or question.kind is not DocumentQuestionKind.CONTENTS:
         return None
     found = find_documents(question.subject, sources)
     return found[0] if len(found) == 1 else None

@@ -76,8 +76,8 @@ _FREE_SLOT = (
 _FREE_SLOTS = frozenset({"name", "words"})
 
 
-class Topic(StrEnum):
-    """What a question about the documents asks for."""
+class DocumentQuestionKind(StrEnum):
+    """What a question about the documents themselves asks for."""
 
     OVERVIEW = "overview"
     CONTENTS = "contents"
@@ -96,7 +96,7 @@ class DocumentQuestion:
     about a document.
     """
 
-    topic: Topic
+    kind: DocumentQuestionKind
     subject: str = ""
 
 
@@ -104,7 +104,7 @@ class DocumentQuestion:
 class _DocumentPhrase:
     """A phrase of the table `language`. A text without one of the options of each `required` cannot match."""
 
-    topic: Topic
+    kind: DocumentQuestionKind
     language: str
     text: str
     required: tuple[tuple[str, ...], ...]
@@ -121,7 +121,7 @@ def parse_document_question(text: str) -> DocumentQuestion | None:
     folded, offsets = fold_with_offsets(text)
     compact = folded.replace(" ", "")
     cores: dict[str, list[tuple[int, int]]] = {}
-    readings: list[tuple[int, Topic, tuple[int, int]]] = []
+    readings: list[tuple[int, DocumentQuestionKind, tuple[int, int]]] = []
     for phrase in _load_phrases():
         if not all(any(option in compact for option in options) for options in phrase.required):
             continue
@@ -131,21 +131,21 @@ def parse_document_question(text: str) -> DocumentQuestion | None:
             if match := _compile(phrase).fullmatch(folded, start, end):
                 slot = match.lastgroup
                 size = match.end(slot) - match.start(slot) if slot else 0
-                readings.append((size, phrase.topic, match.span(slot or 0)))
+                readings.append((size, phrase.kind, match.span(slot or 0)))
     # Of several readings with a subject, the shortest subject says most about the rest.
     readings.sort()
     if not readings:
         return None
-    length, topic, _ = readings[0]
+    length, kind, _ = readings[0]
     subjects = (
         text[offsets[start] : offsets[end - 1] + 1]
         for size, other, (start, end) in readings
-        if size and (other is topic or other is Topic.CONTENTS)
+        if size and (other is kind or other is DocumentQuestionKind.CONTENTS)
     )
     if length:
-        return DocumentQuestion(topic, next(subjects))
+        return DocumentQuestion(kind, next(subjects))
     # "The handbook" may be any document, or the name of one.
-    return DocumentQuestion(topic, next(filter(is_any_document, subjects), ""))
+    return DocumentQuestion(kind, next(filter(is_any_document, subjects), ""))
 
 
 def is_any_document(name: str) -> bool:
@@ -173,10 +173,10 @@ def _document_words() -> frozenset[str]:
 @cache
 def _load_phrases() -> tuple[_DocumentPhrase, ...]:
     return tuple(
-        _DocumentPhrase(topic, language, phrase, tuple(_required_options(phrase)))
+        _DocumentPhrase(kind, language, phrase, tuple(_required_options(phrase)))
         for language, table in load_tables("document_questions").items()
-        for topic in Topic
-        for phrase in table[topic]
+        for kind in DocumentQuestionKind
+        for phrase in table[kind]
     )
 
 

@@ -18,11 +18,11 @@ from retrieval.index.candidates import Candidates
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.inverted_index import GRAM_CHARS, Vocabulary, digest, grams
 from retrieval.model import ROW_UNITS, Answer, Citation, Locator, Passage, Span, logged_name
-from retrieval.query.match_features import (
+from retrieval.query.matching import (
     MEANING_SCALE,
     FloatArray,
     IntArray,
-    MatchFeatures,
+    QueryMatches,
     gram_idf,
     nearby_similarity,
     passage_features,
@@ -65,7 +65,7 @@ class Excerpt:
 class CandidateSpans:
     """Spans of neighbouring pieces, a row each: the first and the last piece, and the matches in them.
 
-    The other fields are as in MatchFeatures: `similarity` is the maximum over the pieces, counts are sums.
+    The other fields are as in QueryMatches: `similarity` is the maximum over the pieces, counts are sums.
     """
 
     first: IntArray
@@ -108,7 +108,7 @@ def share_of_best(scores: FloatArray, first: IntArray, last: IntArray) -> float:
     return min(_MAX_SHARE_LOG_ODDS, max(-_MAX_SHARE_LOG_ODDS, math.log(own / max(others, 1e-9))))
 
 
-def rank_spans(query: Query, matches: MatchFeatures, candidates: Candidates, max_chars: int) -> RankedSpans:
+def rank_spans(query: Query, matches: QueryMatches, candidates: Candidates, max_chars: int) -> RankedSpans:
     """Score the spans of at most `max_chars` characters in the shortlisted candidates."""
     by_passage = passage_features(query, matches)
     shortlisted = shortlist(by_passage)
@@ -129,7 +129,7 @@ def rank_spans(query: Query, matches: MatchFeatures, candidates: Candidates, max
     return RankedSpans(spans, features, scores, coefficients)
 
 
-def find_spans(matches: MatchFeatures, shortlisted: IntArray, max_chars: int) -> CandidateSpans:
+def find_spans(matches: QueryMatches, shortlisted: IntArray, max_chars: int) -> CandidateSpans:
     """Return all spans of at most `max_chars` characters in the shortlisted candidates.
 
     A single piece is a span whatever its length.
@@ -144,7 +144,7 @@ def find_spans(matches: MatchFeatures, shortlisted: IntArray, max_chars: int) ->
 
 
 def _without_lead_ins(
-    spans: CandidateSpans, matches: MatchFeatures, candidates: Candidates, max_chars: int
+    spans: CandidateSpans, matches: QueryMatches, candidates: Candidates, max_chars: int
 ) -> CandidateSpans:
     """Leave out spans that end in a colon, if what it announces fits in the quote as well."""
     _, fits = _next_pieces(spans, matches, max_chars)
@@ -156,7 +156,7 @@ def _without_lead_ins(
     return CandidateSpans(*(getattr(spans, field.name)[kept] for field in fields(CandidateSpans)))
 
 
-def _extend_spans(matches: MatchFeatures, shortlisted: IntArray, max_chars: int) -> Iterator[CandidateSpans]:
+def _extend_spans(matches: QueryMatches, shortlisted: IntArray, max_chars: int) -> Iterator[CandidateSpans]:
     """Yield the spans of one piece, then those of two and so on, each extended from a shorter span."""
     first = np.flatnonzero(np.isin(matches.owners, shortlisted))
     spans = CandidateSpans(
@@ -189,7 +189,7 @@ def _extend_spans(matches: MatchFeatures, shortlisted: IntArray, max_chars: int)
 
 
 def _next_pieces(
-    spans: CandidateSpans, matches: MatchFeatures, max_chars: int
+    spans: CandidateSpans, matches: QueryMatches, max_chars: int
 ) -> tuple[IntArray, NDArray[np.bool_]]:
     """Return the piece after each span, and whether it is of the same candidate and fits in the quote."""
     piece = np.minimum(spans.last + 1, len(matches.owners) - 1)
@@ -200,7 +200,7 @@ def _next_pieces(
 
 def span_features(
     query: Query,
-    matches: MatchFeatures,
+    matches: QueryMatches,
     spans: CandidateSpans,
     passages: Sequence[Passage],
     shortlisted: IntArray,
@@ -255,7 +255,7 @@ def span_features(
     }
 
 
-def _meaning_feature(matches: MatchFeatures, spans: CandidateSpans) -> FloatArray:
+def _meaning_feature(matches: QueryMatches, spans: CandidateSpans) -> FloatArray:
     """Return how similar each span is to the question, above the baseline.
 
     The vector of a span is the mean of its pieces' vectors, weighted by their lengths.
@@ -280,14 +280,14 @@ def _first_in_sections(passages: Sequence[Passage]) -> NDArray[np.bool_]:
     )
 
 
-def _answer_likeness(matches: MatchFeatures, spans: CandidateSpans) -> FloatArray:
+def _answer_likeness(matches: QueryMatches, spans: CandidateSpans) -> FloatArray:
     """Return how much the mean vector of each span is like those of sentences that answer questions."""
     if matches.meaning is None or matches.meaning.answer_likeness is None:
         return np.zeros(len(spans.first))
     return mean_over_pieces(matches.meaning.answer_likeness[:, None], matches, spans)[:, 0]
 
 
-def mean_over_pieces(values: NDArray[Any], matches: MatchFeatures, spans: CandidateSpans) -> FloatArray:
+def mean_over_pieces(values: NDArray[Any], matches: QueryMatches, spans: CandidateSpans) -> FloatArray:
     """Return the means over the pieces of each span, weighted by their lengths in characters.
 
     `values` has a row for each piece, the result one for each span.
@@ -307,7 +307,7 @@ def _weighted_share(values: FloatArray, weights: FloatArray) -> FloatArray:
     return shares
 
 
-def select_quotes(ranking: RankedSpans, matches: MatchFeatures, top: int) -> list[Excerpt]:
+def select_quotes(ranking: RankedSpans, matches: QueryMatches, top: int) -> list[Excerpt]:
     """Return up to `top` spans that do not overlap, best first."""
     spans, scores = ranking.spans, ranking.scores.copy()
     selected: list[Excerpt] = []
@@ -327,7 +327,7 @@ def select_quotes(ranking: RankedSpans, matches: MatchFeatures, top: int) -> lis
 
 
 def with_explanations(
-    excerpts: Sequence[Excerpt], matches: MatchFeatures, passages: Sequence[Passage], max_chars: int
+    excerpts: Sequence[Excerpt], matches: QueryMatches, passages: Sequence[Passage], max_chars: int
 ) -> list[Excerpt]:
     """Extend excerpts that cut the short first sentence of a paragraph from the sentence after it.
 
@@ -346,7 +346,7 @@ def with_explanations(
     return kept
 
 
-def _with_explanation(excerpt: Excerpt, matches: MatchFeatures, passage: Passage, max_chars: int) -> Excerpt:
+def _with_explanation(excerpt: Excerpt, matches: QueryMatches, passage: Passage, max_chars: int) -> Excerpt:
     # Rows are no sentences.
     if passage.unit in ROW_UNITS:
         return excerpt

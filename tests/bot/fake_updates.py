@@ -27,8 +27,10 @@ class FakeQueue:
         self._requests = 0
         self._changed = asyncio.Event()
 
-    async def pending(self, *, offset: int, limit: int, wait: int, kinds: tuple[str, ...]) -> list[Update]:
-        assert ("message",) == kinds
+    async def fetch_updates(
+        self, *, offset: int, limit: int, wait: int, allowed_updates: tuple[str, ...]
+    ) -> list[Update]:
+        assert ("message",) == allowed_updates
         self.offsets.append(offset)
         if self.errors:
             raise self.errors.pop(0)

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from bot.views.message import Reply, decode_browse, decode_manage, decode_press
+from bot.views.message import Reply, decode_answer_press, decode_browse_press, decode_chat_document_press
 from retrieval.model import Citation, Locator, Passage, Span
 
 MAX_UNITS = 4096
@@ -64,7 +64,10 @@ def check_limits(reply: Reply) -> None:
                 assert 1 <= len(button.copy_text.text.encode("utf-16-le")) // 2 <= 256
                 continue
             assert 1 <= len(str(button.callback_data).encode()) <= 64
-            assert any(parse(button.callback_data) for parse in (decode_press, decode_browse, decode_manage))
+            assert any(
+                parse(button.callback_data)
+                for parse in (decode_answer_press, decode_browse_press, decode_chat_document_press)
+            )
 
 
 @st.composite

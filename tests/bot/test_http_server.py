@@ -12,8 +12,9 @@ from telegram import Update
 
 from bot.http_server import Health, build_web_app, serving
 from bot.monitoring import Metrics
-from bot.telegram.dispatcher import AnsweredJournal, Dispatcher
+from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.messaging import CancellableWaits
+from bot.telegram.saved_updates import AnsweredJournal
 from bot.telegram.webhook import WebhookReceiver
 from config import ConfigError
 from tests.bot.virtual_clock import fast, now

@@ -34,7 +34,7 @@ def test_the_service_is_named(caplog: pytest.LogCaptureFixture) -> None:
 def test_delays_grow() -> None:
     """Delays double up to 30 seconds, are at least `at_least`, and start over after a recovery."""
     outage = OutageLog()
-    assert [1, 2, 4, 8, 16, 30, 30] == [outage.failed("down") for _ in range(7)]
-    assert 90 == outage.failed("flood", at_least=90)
+    assert [1, 2, 4, 8, 16, 30, 30] == [outage.next_delay_seconds("down") for _ in range(7)]
+    assert 90 == outage.next_delay_seconds("flood", at_least=90)
     outage.recovered()
-    assert 1 == outage.failed("down")
+    assert 1 == outage.next_delay_seconds("down")

@@ -24,7 +24,7 @@ from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import ANSWER_DIRECTION_FILE, Encoder, load_encoder
 from retrieval.index.local_index import LocalIndex
 from retrieval.pipeline import confidence_features, find_candidates, parse_and_correct
-from retrieval.query.match_features import FloatArray, IntArray, match_features
+from retrieval.query.matching import FloatArray, IntArray, match_candidates
 from retrieval.quotes.coefficients import WITH_MEANING, WITH_TOKENS, Coefficients
 from retrieval.quotes.quote_selection import mean_over_pieces, rank_spans, share_of_best
 from tests.eval.metrics import MAX_QUOTE_CHARS, Question, read_questions
@@ -263,7 +263,7 @@ async def _example(
     passages = candidates.passages
     if not passages or not any(word.is_content for word in query.words):
         return None
-    matches = match_features(query, candidates)
+    matches = match_candidates(query, candidates)
     if matches.meaning is None:
         return None
     if coefficients is not WITH_TOKENS:

@@ -10,14 +10,14 @@ from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
 from retrieval.model import Answer, Document, Passage, Span
-from retrieval.pipeline import answer_question
-from retrieval.query.match_features import MatchFeatures, match_features
+from retrieval.pipeline import run_pipeline
+from retrieval.query.matching import QueryMatches, match_candidates
 from retrieval.query.query import Query, parse
 from tests.retrieval.corpus import with_vectors
 from tests.retrieval.fake_encoder import FakeEncoder
 
 Ask = Callable[..., Answer]
-Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]
+Look = Callable[..., tuple[Query, Candidates, QueryMatches] | None]
 
 TEXTS = {
     "en.txt": """The lighthouse of Skerry
@@ -116,7 +116,7 @@ def ask(index: LocalIndex) -> Ask:
     def ask_index(
         question: str, *, earlier: str | None = None, index: LocalIndex = index, longest: int = 300
     ) -> Answer:
-        return asyncio.run(answer_question(question, index, quote_chars=longest, top=3, earlier=earlier))
+        return asyncio.run(run_pipeline(question, index, quote_chars=longest, top=3, earlier=earlier))
 
     return ask_index
 
@@ -125,7 +125,7 @@ def ask(index: LocalIndex) -> Ask:
 def look() -> Look:
     """Return a function that searches an index of (language, text) pairs.
 
-    It returns the query, the candidates and their match features, or None without candidates. With an encoder
+    It returns the query, the candidates and their matches, or None without candidates. With an encoder
     the candidates have meaning scores.
     """
 
@@ -134,7 +134,7 @@ def look() -> Look:
         texts: list[tuple[str, str]],
         longest: int = 300,
         encoder: FakeEncoder | None = None,
-    ) -> tuple[Query, Candidates, MatchFeatures] | None:
+    ) -> tuple[Query, Candidates, QueryMatches] | None:
         passages = [
             Passage(
                 f"p{n}",
@@ -156,6 +156,6 @@ def look() -> Look:
         query = parse(question, index.languages)
         vector = encoder.encode_question(question) if encoder and query.words else None
         candidates = asyncio.run(index.search(query.terms, 100, vector))
-        return (query, candidates, match_features(query, candidates)) if candidates.passages else None
+        return (query, candidates, match_candidates(query, candidates)) if candidates.passages else None
 
     return search

@@ -76,3 +76,9 @@ def forward_rows(forward: ForwardIndex) -> list[Any]:
 def uncached(library: LocalLibrary) -> LocalLibrary:
     """Return the library without the answers it has cached."""
     return replace(library, snapshot=replace(library.snapshot, _answers=OrderedDict()))
+
+
+def search_bm25(index: LocalIndex, terms: Sequence[str], limit: int) -> list[tuple[Passage, float]]:
+    """Return the best passages with their BM25 scores."""
+    hits = index.rank_by_bm25(terms, limit)
+    return list(zip(index._read_passages(hits)[0], hits.scores.tolist(), strict=True))

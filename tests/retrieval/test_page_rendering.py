@@ -10,9 +10,10 @@ from PIL import Image
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import DocumentError
 from retrieval.loaders.formats import load_document
-from retrieval.page_rendering import MarkedArea, find_marks, marked_text, render_quote_picture
+from retrieval.page_rendering import MarkedArea, render_quote_picture
 from tests.documents import generated_pdfs
 from tests.documents.pdf_builder import PAGE_HEIGHT, PAGE_WIDTH, PdfBuilder, TextLine
+from tests.retrieval.quote_marks import find_marks, marked_text
 
 pytestmark = pytest.mark.slow
 

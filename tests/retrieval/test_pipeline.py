@@ -14,7 +14,7 @@ from retrieval.index.local_index import LocalIndex
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.text.plain_text import load
 from retrieval.model import Answer, Citation, Document, Passage, Span
-from retrieval.pipeline import answer_question, explain
+from retrieval.pipeline import explain, run_pipeline
 from retrieval.quotes.coefficients import WORDS_ONLY
 from retrieval.quotes.quote_selection import Excerpt, cite
 
@@ -127,7 +127,7 @@ def test_a_code(question: str, is_sure: bool) -> None:
         *passages_of(f"After E7, open the tap. {filler}", "c.txt"),
     ]
     index = LocalIndex.build(passages, 300)
-    result = asyncio.run(answer_question(question, index, quote_chars=300, top=3))
+    result = asyncio.run(run_pipeline(question, index, quote_chars=300, top=3))
     assert is_sure == result.answered
     assert not is_sure or result.citations[0].quote.startswith("E4 means")
 
@@ -220,7 +220,7 @@ def test_later_quotes() -> None:
         *passages_of(f"{filler}", "c.txt"),
     ]
     index = LocalIndex.build(passages, 40)
-    result = asyncio.run(answer_question("Where does the red kite nest?", index, quote_chars=40, top=3))
+    result = asyncio.run(run_pipeline("Where does the red kite nest?", index, quote_chars=40, top=3))
     assert {"a.txt", "b.txt"} == {citation.document for citation in result.citations[:2]}
     assert [1, 2, 3] == [citation.rank for citation in result.citations]
 
@@ -230,7 +230,7 @@ def test_citations(top: int, everything: list[Passage], documents: dict[str, Doc
     """There are at most `top` citations, ranked, verbatim and without overlaps."""
     narrow = LocalIndex.build(everything, 60)
     for question, _, _ in QUESTIONS:
-        citations = asyncio.run(answer_question(question, narrow, quote_chars=60, top=top)).citations
+        citations = asyncio.run(run_pipeline(question, narrow, quote_chars=60, top=top)).citations
         assert list(range(1, len(citations) + 1)) == [citation.rank for citation in citations]
         assert 1 <= len(citations) <= top
         for citation in citations:
@@ -243,7 +243,7 @@ def test_citations(top: int, everything: list[Passage], documents: dict[str, Doc
 
 def test_empty_index() -> None:
     """Without passages no question is answered."""
-    result = asyncio.run(answer_question("Who built it?", LocalIndex.build([], 300), quote_chars=300, top=3))
+    result = asyncio.run(run_pipeline("Who built it?", LocalIndex.build([], 300), quote_chars=300, top=3))
     assert (False, 0.0, (), None) == (result.answered, result.confidence, result.citations, result.suggestion)
 
 
@@ -274,7 +274,7 @@ def test_same_answer_in_every_process() -> None:
     """Answers do not depend on the order of sets, which differs between processes."""
     script = """
 import asyncio
-from retrieval.pipeline import answer_question, explain
+from retrieval.pipeline import run_pipeline, explain
 from retrieval.model import Passage, Span
 from retrieval.index.local_index import LocalIndex
 texts = {"en": "The keeper feeds goats. Goats like salt.", "de": "Die Ziegen sind da.", "zh": "茶馆在河边。"}
@@ -284,7 +284,7 @@ passages = [
 ]
 index = LocalIndex.build(passages, 60)
 for question in ("Who feeds the gaots?", "茶馆在哪里?", "Wo sind die Ziegen and goats"):
-    print(ascii(asyncio.run(answer_question(question, index, quote_chars=60, top=5))))
+    print(ascii(asyncio.run(run_pipeline(question, index, quote_chars=60, top=5))))
 """
     outputs = {
         subprocess.run(
@@ -393,4 +393,4 @@ def test_one_quote_is_not_split(index: LocalIndex) -> None:
     """With room for one quote only, the whole question is answered."""
     question = "Who built the lighthouse on Skerry? Wem gehört die Wassermühle in Ahrental?"
     for top, parts in ((1, 1), (2, 2)):
-        assert parts == asyncio.run(answer_question(question, index, quote_chars=300, top=top)).parts
+        assert parts == asyncio.run(run_pipeline(question, index, quote_chars=300, top=top)).parts

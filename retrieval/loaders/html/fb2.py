@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from retrieval.errors import DocumentError
-from retrieval.loaders import tables
+from retrieval.loaders import table_rows
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.loaders.tables import TableRow
+from retrieval.loaders.table_rows import TableRow
 from retrieval.loaders.xml_parser import parse_xml
 from retrieval.model import Document
 
@@ -90,7 +90,7 @@ class _BookReader:
             cells = [cell for cell in row if cell.tag in {"td", "th"}]
             is_header = not rows and len(cells) > 1 and all(cell.tag == "th" for cell in cells)
             rows.append(TableRow(tuple(map(_text, cells)), is_header))
-        tables.add_table(self._builder, rows)
+        table_rows.add_table(self._builder, rows)
 
 
 def _text(element: Element) -> str:

@@ -8,10 +8,10 @@ import regex
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from retrieval.errors import DocumentError
-from retrieval.loaders import tables
+from retrieval.loaders import table_rows
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.loaders.tables import TableRow
+from retrieval.loaders.table_rows import TableRow
 from retrieval.model import Document, LineMark
 
 _WHITE_SPACE = " \t\n\r\f"
@@ -407,7 +407,7 @@ def _table_blocks(table: LexborNode, line: int | None, list_number: int) -> Iter
         rows.append(
             _read_row(cells, open_cells, is_header=_is_header(row, cells) and all(r.is_header for r in rows))
         )
-    for text in tables.lay_out(rows):
+    for text in table_rows.lay_out(rows):
         for part in text.parts:
             yield HtmlBlock(part, None, _line_mark(lines[text.row]), list_number, text.is_of_values)
 

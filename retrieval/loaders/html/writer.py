@@ -24,10 +24,6 @@ class HtmlWriter:
         self._parts = ["<!DOCTYPE html><body>"]
         self._lists: list[str] = []
 
-    @property
-    def list_depth(self) -> int:
-        return len(self._lists)
-
     def html(self) -> str:
         self.end_lists()
         return "".join(self._parts)

@@ -9,10 +9,10 @@ from xml.etree.ElementTree import Element
 
 import regex
 
-from retrieval.loaders import tables
+from retrieval.loaders import table_rows
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
-from retrieval.loaders.tables import TableRow
+from retrieval.loaders.table_rows import TableRow
 from retrieval.model import Document
 
 # Deleted and moved text, fallbacks for old programs, phonetic guides over East Asian words, properties.
@@ -240,7 +240,7 @@ def _add_table(builder: DocumentBuilder, table: Element) -> None:
         rows.append(
             _read_row(row, cells_above, is_header=is_marked and all(above.is_header for above in rows))
         )
-    tables.add_table(builder, rows)
+    table_rows.add_table(builder, rows)
 
 
 def _has_header(table: Element) -> bool:

@@ -3,10 +3,10 @@
 from xml.etree.ElementTree import Element
 
 from retrieval.errors import DocumentError, ProblemKind
-from retrieval.loaders import tables
+from retrieval.loaders import table_rows
 from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
-from retrieval.loaders.tables import TableRow
+from retrieval.loaders.table_rows import TableRow
 from retrieval.model import Document
 
 MAX_SLIDES = 10_000
@@ -45,7 +45,7 @@ def _add_slide(builder: DocumentBuilder, slide: Element) -> None:
     shapes = [shape for shape in shapes if _placeholder_type(shape) not in _REPEATED]
     for shape in sorted(shapes, key=lambda shape: _placeholder_type(shape) not in _TITLES):
         if shape.tag == "tbl":
-            tables.add_table(builder, _rows(shape))
+            table_rows.add_table(builder, _rows(shape))
         elif _placeholder_type(shape) in _TITLES:
             builder.add_heading(" ".join(_paragraphs(shape)), 1)
         else:

@@ -13,11 +13,11 @@ from xml.etree.ElementTree import Element
 import regex
 
 from retrieval.errors import DocumentError, ProblemKind
-from retrieval.loaders import document_builder, tables
+from retrieval.loaders import document_builder, table_rows
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
 from retrieval.loaders.number_formats import BUILT_IN, EPOCH, EPOCH_1904, format_number, format_plain
 from retrieval.loaders.ooxml.package import Package, attribute, descendants
-from retrieval.loaders.tables import MergedArea, MergedCells, TableRow
+from retrieval.loaders.table_rows import MergedArea, MergedCells, TableRow
 from retrieval.model import Document
 
 MAX_ROWS = 100_000
@@ -57,7 +57,7 @@ def load(data: bytes, name: str) -> Document:
         count += len(rows)
         if count > MAX_ROWS:
             raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it", kind=ProblemKind.TOO_LARGE)
-        tables.add_sheet(builder, sheet.get("name", ""), rows)
+        table_rows.add_sheet(builder, sheet.get("name", ""), rows)
     return builder.build(package.title or document_builder.title_from_name(name), unit="row")
 
 

@@ -21,7 +21,7 @@ from retrieval.loaders.document_builder import (
     title_from_opening,
 )
 from retrieval.loaders.heading_lines import HeadingLines
-from retrieval.loaders.pdf import tables
+from retrieval.loaders.pdf import page_tables
 from retrieval.loaders.pdf.annotations import annotation_texts
 from retrieval.loaders.pdf.characters import PageChars, open_pdf
 from retrieval.loaders.pdf.lines_and_columns import Line, extract_lines
@@ -157,7 +157,7 @@ def _last_table(pdf: pypdfium2.PdfDocument, number: int, above: RuledTable | Non
     if contents is None:
         return None
     all_lines, chars = contents
-    table = tables.last_ruled_table(tables.find_tables(chars, all_lines, above))
+    table = page_tables.last_ruled_table(page_tables.find_tables(chars, all_lines, above))
     chars.close()
     return table
 
@@ -174,11 +174,12 @@ def _page(
         return [], set(), _annotations_without_lines(pdf, number), None
     all_lines, chars = contents
     texts = annotation_texts(pdf, chars.page, all_lines, chars)
-    found = tables.find_tables(chars, all_lines, above)
-    rest = tables.lines_outside(all_lines, found)
-    table_rows = {id(line) for line in tables.find_table_rows(chars, rest)}
+    found = page_tables.find_tables(chars, all_lines, above)
+    rest = page_tables.lines_outside(all_lines, found)
+    table_rows = {id(line) for line in page_tables.find_table_rows(chars, rest)}
     chars.close()
-    return tables.replace_tables(all_lines, found), table_rows, texts, tables.last_ruled_table(found)
+    with_rows = page_tables.replace_tables(all_lines, found)
+    return with_rows, table_rows, texts, page_tables.last_ruled_table(found)
 
 
 def _annotations_without_lines(pdf: pypdfium2.PdfDocument, number: int) -> list[str]:

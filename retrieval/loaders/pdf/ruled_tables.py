@@ -12,7 +12,7 @@ from retrieval.loaders.pdf.characters import PageChars
 from retrieval.loaders.pdf.lines_and_columns import Line, find_gaps, part_of
 from retrieval.loaders.pdf.number_rows import MAX_BASE_DISTANCE_HEIGHTS, is_number_text, join_label_lines
 from retrieval.loaders.pdf.rulings import Grid, Place, find_grids
-from retrieval.loaders.tables import (
+from retrieval.loaders.table_rows import (
     MAX_PART_CHARS,
     Header,
     MergedArea,

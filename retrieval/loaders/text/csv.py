@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import regex
 
 from retrieval.errors import DocumentError, ProblemKind
-from retrieval.loaders import document_builder, tables
+from retrieval.loaders import document_builder, table_rows
 from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import MAX_DOCUMENT_CHARS, DocumentBuilder
-from retrieval.loaders.tables import TableRow
+from retrieval.loaders.table_rows import TableRow
 from retrieval.model import Document
 
 # Larger tables are data rather than text, and their passages would fill the memory.
@@ -42,7 +42,7 @@ def load(data: bytes, name: str) -> Document:
     if len(table) > MAX_ROWS:
         raise DocumentError(name, f"has more than {MAX_ROWS} rows; split it", kind=ProblemKind.TOO_LARGE)
     builder = DocumentBuilder(name)
-    tables.add_sheet(builder, "", [(str(number), TableRow(tuple(cells))) for number, cells in table])
+    table_rows.add_sheet(builder, "", [(str(number), TableRow(tuple(cells))) for number, cells in table])
     return builder.build(title=document_builder.title_from_name(name), unit="row")
 
 

@@ -11,9 +11,9 @@ import regex
 from striprtf.striprtf import font_table_group, rtf_to_text
 
 from retrieval.errors import DocumentError
-from retrieval.loaders import tables
+from retrieval.loaders import table_rows
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.loaders.tables import TableRow
+from retrieval.loaders.table_rows import TableRow
 from retrieval.model import Document
 
 _START = re.compile(rb"[\s\xef\xbb\xbf]*\{\\rtf", re.IGNORECASE)
@@ -74,7 +74,7 @@ def _add_lines(builder: DocumentBuilder, text: str) -> None:
             continue
         if rows:
             number += 1
-            tables.add_table(builder, rows, number)
+            table_rows.add_table(builder, rows, number)
             rows = []
         level = next((ord(mark) - _FIRST_LEVEL for mark in _MARK.findall(line) if mark < _BOLD_ON), -1)
         bold_chars, is_bold = _bold_chars(line, is_bold=is_bold)

@@ -21,7 +21,7 @@ from bot.documents.document_manager import (
     is_valid_document_name,
 )
 from bot.monitoring import Metrics
-from retrieval.documents.file_listing import UnreadFile
+from retrieval.documents.file_records import UnreadFile
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import Vectors
 from retrieval.errors import DocumentError, EncoderError

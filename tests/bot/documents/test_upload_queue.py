@@ -14,7 +14,7 @@ import pytest
 
 from bot.concurrency import in_thread
 from bot.documents import upload_queue
-from bot.documents.chat_documents import ChatDocuments, locked_file
+from bot.documents.chat_document_store import ChatDocumentStore, locked_file
 from bot.documents.upload_queue import Upload, UploadQueue
 from bot.i18n.messages import texts_for
 from bot.monitoring import Metrics
@@ -28,8 +28,8 @@ from tests.retrieval.fake_encoder import FakeEncoder
 TEXTS = texts_for("en")
 
 
-class EncodedChatDocuments(ChatDocuments):
-    """ChatDocuments whose vectors take a number of turns to compute."""
+class EncodedChatDocuments(ChatDocumentStore):
+    """ChatDocumentStore whose vectors take a number of turns to compute."""
 
     def __init__(self, root: Path, turns: dict[int, int]) -> None:
         super().__init__(root, quote_chars=300, encoder=None)
@@ -142,12 +142,12 @@ def bot() -> FakeBot:
 
 
 @pytest.fixture
-def chat_documents(tmp_path: Path) -> ChatDocuments:
-    return ChatDocuments(tmp_path / "chats", quote_chars=300, encoder=None)
+def chat_documents(tmp_path: Path) -> ChatDocumentStore:
+    return ChatDocumentStore(tmp_path / "chats", quote_chars=300, encoder=None)
 
 
 @pytest.fixture
-def queue(bot: Any, chat_documents: ChatDocuments, tmp_path: Path) -> UploadQueue:
+def queue(bot: Any, chat_documents: ChatDocumentStore, tmp_path: Path) -> UploadQueue:
     (tmp_path / "library").mkdir()
     library = LocalLibrary.open(tmp_path / "library")
     return UploadQueue(bot, chat_documents, Metrics(), lambda: library, ChatActions())
@@ -162,7 +162,7 @@ async def _until(condition: Callable[[], object]) -> None:
 
 @pytest.mark.slow
 async def test_a_caption_is_answered_with_vectors(
-    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue
+    bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue
 ) -> None:
     """The bot says that it has read a small document, and answers its caption, when the vectors are there."""
     chat_documents._encoder = SlowEncoder(3)
@@ -183,7 +183,7 @@ async def test_a_caption_is_answered_with_vectors(
 
 @pytest.mark.slow
 async def test_a_caption_is_not_answered_after_a_deletion(
-    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
+    bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the documents of the chat are deleted before the caption is answered, nothing is sent any more."""
     monkeypatch.setattr(upload_queue, "_MAX_VECTOR_WAIT_SECONDS", 0)
@@ -199,7 +199,7 @@ async def test_a_caption_is_not_answered_after_a_deletion(
 
 
 async def test_captions_wait_for_all_documents(
-    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue
+    bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue
 ) -> None:
     """The caption of an album, which Telegram puts on its first document, is answered from the others too."""
     uploads = [
@@ -216,7 +216,7 @@ async def test_captions_wait_for_all_documents(
 
 
 async def test_a_caption_after_a_kill(
-    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue
+    bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue
 ) -> None:
     """A caption is answered by the next process if its document had been read already, and only once."""
     upload = _upload(1, "lease.txt", question=QUESTION)
@@ -234,7 +234,7 @@ async def test_a_caption_after_a_kill(
 
 
 async def test_what_a_caption_may_ask(
-    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue
+    bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue
 ) -> None:
     """A caption may ask for an overview of its document, or only say thanks."""
     for number, (caption, reply) in enumerate(
@@ -256,7 +256,7 @@ def _hold(path: Path, ready: Event, end: Event) -> None:
 
 @pytest.mark.slow
 async def test_uploads_of_a_killed_process_are_taken_over(
-    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
+    bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process takes over what another has left, once that has ended, and leaves alone what it works on."""
     monkeypatch.setattr(upload_queue, "_TAKEOVER_INTERVAL_SECONDS", 0.05)
@@ -280,7 +280,7 @@ async def test_uploads_of_a_killed_process_are_taken_over(
 
 @pytest.mark.slow
 async def test_deleting_stops_reading(
-    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
+    bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever deletes a chat's documents does not wait for a reader: it is stopped, and leaves nothing."""
     monkeypatch.setattr(ingestion, "_MAX_BYTES_IN_PROCESS", -1)
@@ -302,7 +302,7 @@ def _hang(jobs: ingestion._Jobs, _: object) -> Any:
 
 
 async def test_a_caption_that_is_no_question(
-    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue
+    bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue
 ) -> None:
     """A caption that only describes its document gets no reply, unless there is a sure one."""
     captions = [("Here you go", 0), ("Scanned on Tuesday", 0), ("notice period of the lease", 1)]
@@ -315,7 +315,9 @@ async def test_a_caption_that_is_no_question(
         assert 1 + replies == len(bot.told), bot.told
 
 
-async def test_a_refused_document(bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue) -> None:
+async def test_a_refused_document(
+    bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue
+) -> None:
     """The caption of a document that cannot be read is answered from the others, if there are any."""
     for number, (name, text) in enumerate([("empty.txt", " \n"), ("lease.txt", LEASE), ("none.txt", "")], 1):
         upload = _upload(number, name, text, QUESTION)
@@ -331,7 +333,7 @@ async def test_a_refused_document(bot: FakeBot, chat_documents: ChatDocuments, q
 
 
 async def test_uploads_of_a_group_that_has_moved(
-    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue
+    bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue
 ) -> None:
     """An upload that was not read before its group became a supergroup is read there."""
     group, supergroup = -5, -1_000_000_000_005
@@ -345,13 +347,13 @@ async def test_uploads_of_a_group_that_has_moved(
     assert [supergroup] == chat_documents.chats()
 
 
-async def _send(queue: UploadQueue, chat_documents: ChatDocuments, upload: Upload) -> None:
+async def _send(queue: UploadQueue, chat_documents: ChatDocumentStore, upload: Upload) -> None:
     queue.save(upload)
     queue.start(upload)
     await _until(lambda: not chat_documents.paths(CHAT).saved_uploads())
 
 
-async def test_an_archive(bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue) -> None:
+async def test_an_archive(bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue) -> None:
     """Each file in an archive is a document of the chat, and those left out are told with the reason."""
     files = {
         "lease.txt": LEASE,
@@ -380,7 +382,7 @@ async def test_an_archive(bot: FakeBot, chat_documents: ChatDocuments, queue: Up
     assert not chat_documents.paths(CHAT).folder.exists()
 
 
-async def test_a_mail(bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue) -> None:
+async def test_a_mail(bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue) -> None:
     """The attachments of a mail are documents of the chat beside the mail."""
     bot.contents["M"] = mail_samples.mail_with({"lease.txt": LEASE.encode()})
     await _send(queue, chat_documents, _upload(1, "re.eml", "M", QUESTION))
@@ -389,7 +391,7 @@ async def test_a_mail(bot: FakeBot, chat_documents: ChatDocuments, queue: Upload
 
 
 async def test_an_archive_with_too_many_documents(
-    bot: Any, chat_documents: ChatDocuments, queue: UploadQueue
+    bot: Any, chat_documents: ChatDocumentStore, queue: UploadQueue
 ) -> None:
     """The documents in an archive count as those of the chat; with too many, none of them is added."""
     queue._most_documents = 3
@@ -413,7 +415,7 @@ async def test_an_archive_with_too_many_documents(
     ],
 )
 async def test_archives_without_a_document(
-    bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue, data: bytes, reason: str
+    bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue, data: bytes, reason: str
 ) -> None:
     """An archive that cannot be opened, or has nothing that can be read, is refused with what to do."""
     bot.contents["Z"] = data
@@ -422,7 +424,7 @@ async def test_archives_without_a_document(
     await _until(lambda: not chat_documents.paths(CHAT).folder.exists())
 
 
-async def test_a_wrong_suffix(bot: FakeBot, chat_documents: ChatDocuments, queue: UploadQueue) -> None:
+async def test_a_wrong_suffix(bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue) -> None:
     """A file with a wrong suffix is refused with what it is, and what to do about that in a chat."""
     await _send(queue, chat_documents, _upload(1, "page.pdf", "<!DOCTYPE html><p>Hello</p>"))
     assert [TEXTS.document_not_added("page.pdf", TEXTS.document_is_misnamed(".html"))] == bot.told

@@ -12,7 +12,7 @@ from bot.handlers import access
 from bot.handlers.access import AccessControl, QuestionQuota, Verdict
 from bot.i18n.messages import texts_for
 from bot.monitoring import Metrics
-from bot.telegram.bot_client import Bot
+from bot.telegram.bot_client import BotClient
 from config.settings import Settings
 from tests.bot.virtual_clock import fast
 
@@ -52,7 +52,7 @@ class Pipeline:
         self.telegram = telegram
         self.metrics = Metrics()
         self.handled = 0
-        self.bot = Bot("1:x", request=telegram, get_updates_request=telegram)
+        self.bot = BotClient("1:x", request=telegram, get_updates_request=telegram)
         self.access = AccessControl(Settings(_env_file=None, **settings))
         self.handler = self.access.rate_limited(self._handle)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.handlers.context import AnswerMap
 from bot.i18n.messages import texts_for
-from bot.views.message import Action, ButtonPress, Origin, encode_press
+from bot.views.message import AnswerAction, AnswerPress, Origin, encode_answer_press
 from retrieval.model import Locator, PassageWithNeighbours, Source
 from tests.bot.update_builders import ADA, GROUP, PRIVATE, US, deliver, message, pressed
 
@@ -284,22 +284,26 @@ async def test_errors_get_an_apology(application: Any, library: Any, telegram: A
 @pytest.mark.parametrize(
     ("press", "question", "begins"),
     [
-        (ButtonPress(Action.QUOTE, 2), "Which?", "Quote number 2.\n"),
-        (ButtonPress(Action.QUOTE, 1), "/ask@verbatim_bot Which?", "Quote number 1.\n"),
-        (ButtonPress(Action.SURROUNDING_TEXT, 1, "000000000001folder01"), "Which?", "Quote number 1.\n\n"),
+        (AnswerPress(AnswerAction.QUOTE, 2), "Which?", "Quote number 2.\n"),
+        (AnswerPress(AnswerAction.QUOTE, 1), "/ask@verbatim_bot Which?", "Quote number 1.\n"),
         (
-            ButtonPress(Action.SURROUNDING_TEXT, 2, "00000000", Origin(earlier="Old words")),
+            AnswerPress(AnswerAction.SURROUNDING_TEXT, 1, "000000000001folder01"),
+            "Which?",
+            "Quote number 1.\n\n",
+        ),
+        (
+            AnswerPress(AnswerAction.SURROUNDING_TEXT, 2, "00000000", Origin(earlier="Old words")),
             "Which?",
             "Quote number 2.\n",
         ),
-        (ButtonPress(Action.QUOTE, 3, origin=Origin(corrected=True)), "Whihc?", "Quote number 3.\n"),
+        (AnswerPress(AnswerAction.QUOTE, 3, origin=Origin(corrected=True)), "Whihc?", "Quote number 3.\n"),
     ],
 )
 async def test_buttons_edit_the_answer(
-    press: ButtonPress, question: str, begins: str, application: Any, telegram: Any
+    press: AnswerPress, question: str, begins: str, application: Any, telegram: Any
 ) -> None:
     """A button replaces the answer with its view, using only its data and the question in the chat."""
-    await deliver(application, callback_query=pressed(encode_press(press), message(question)))
+    await deliver(application, callback_query=pressed(encode_answer_press(press), message(question)))
     (edit, edited), (answered, popup) = telegram.calls
     assert ("editMessageText", "answerCallbackQuery") == (edit, answered)
     assert edited["text"].startswith(begins)
@@ -747,7 +751,7 @@ async def test_a_page_is_sent_as_a_picture(
     buttons = [b["text"] for row in telegram.calls[-1][1]["reply_markup"]["inline_keyboard"] for b in row]
     assert TEXTS.show_page in buttons
     for rank in (1, 2):
-        press = encode_press(ButtonPress(Action.PAGE_PICTURE, rank))
+        press = encode_answer_press(AnswerPress(AnswerAction.PAGE_PICTURE, rank))
         await deliver(application, callback_query=pressed(press, message("Which?")))
     (_, (photo, sent), (_, first), (_, second)) = telegram.calls
     assert ("sendPhoto", "Title, under “Heading”, page iii") == (photo, sent["caption"])

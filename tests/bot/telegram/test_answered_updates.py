@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.telegram import dispatcher as journal_module
-from bot.telegram.dispatcher import AnsweredJournal
+from bot.telegram import saved_updates as journal_module
+from bot.telegram.saved_updates import AnsweredJournal
 
 IDS = st.integers(0, 2**40)
 
@@ -56,7 +56,7 @@ def test_processes_share_a_journal(steps: list[tuple[int, int]]) -> None:
 def test_processes_write_at_once(tmp_path: Path) -> None:
     """Records of processes that write at the same time do not damage each other."""
     program = (
-        "import sys; from pathlib import Path; from bot.telegram.dispatcher import AnsweredJournal\n"
+        "import sys; from pathlib import Path; from bot.telegram.saved_updates import AnsweredJournal\n"
         "journal = AnsweredJournal(Path(sys.argv[1]))\n"
         "for number in range(int(sys.argv[2]), 2400, 3): journal.add(number)"
     )

@@ -3,7 +3,7 @@ from typing import Any
 
 from telegram.request import BaseRequest
 
-from bot.telegram.bot_client import Bot
+from bot.telegram.bot_client import BotClient
 
 
 class OneBatch(BaseRequest):
@@ -29,8 +29,8 @@ async def test_an_invalid_update_is_skipped() -> None:
     good = {"update_id": 2, "message": {"message_id": 1, "date": 1, "chat": {"id": 1, "type": "private"}}}
     invalid = {"update_id": 1, "poll": {"id": 1}}
     request = OneBatch(invalid, good)
-    bot = Bot("1:x", request=request, get_updates_request=request)
-    first, second = await bot.pending(offset=0, limit=100, wait=0, kinds=("message",))
+    bot = BotClient("1:x", request=request, get_updates_request=request)
+    first, second = await bot.fetch_updates(offset=0, limit=100, wait=0, allowed_updates=("message",))
     assert (1, None) == (first.update_id, first.effective_chat)
     assert second.message
     assert (2, 1) == (second.update_id, second.message.message_id)

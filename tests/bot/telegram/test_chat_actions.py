@@ -11,7 +11,7 @@ from telegram.error import BadRequest
 from bot.i18n.messages import texts_for
 from bot.telegram import messaging
 from bot.telegram.messaging import ChatActions
-from bot.views.message import BrowseAction, BrowsePress, encode_browse, plain
+from bot.views.message import BrowseAction, BrowsePress, encode_browse_press, plain
 from retrieval.query.intent import parse_document_question
 from tests.bot.update_builders import GROUP, deliver, message, pressed
 from tests.bot.virtual_clock import fast, now
@@ -125,7 +125,7 @@ def test_a_file_shows_that_it_is_sent(application: Any, library: Any, telegram: 
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "name.txt").write_text("words")
     library.folder = tmp_path
-    button = encode_browse(BrowsePress(BrowseAction.FILE, "folder01"))
+    button = encode_browse_press(BrowsePress(BrowseAction.FILE, "folder01"))
     request = telegram.do_request
     names: list[Any] = []
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from telegram import Update, User
 
 from bot.telegram import dispatcher as dispatcher_module
-from bot.telegram.dispatcher import AnsweredJournal, Dispatcher, PendingUpdate
+from bot.telegram.dispatcher import Dispatcher, PendingUpdate
 from bot.telegram.messaging import CancellableWaits
+from bot.telegram.saved_updates import AnsweredJournal
 from tests.bot.fake_updates import Answers, update
 from tests.bot.virtual_clock import fast, now
 

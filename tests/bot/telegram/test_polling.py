@@ -14,9 +14,10 @@ from telegram import Update
 from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TimedOut
 
 from bot.telegram import polling
-from bot.telegram.dispatcher import AnsweredJournal, Dispatcher, Spool
+from bot.telegram.dispatcher import Dispatcher
 from bot.telegram.messaging import CancellableWaits
 from bot.telegram.polling import Poller
+from bot.telegram.saved_updates import AnsweredJournal, Spool
 from tests.bot.fake_updates import Answers, FakeQueue, update
 from tests.bot.virtual_clock import fast, now
 
@@ -463,10 +464,10 @@ class Watched(FakeQueue):
         self.folder = folder
         self.lost: set[int] = set()
 
-    async def pending(self, **parameters: Any) -> list[Update]:
+    async def fetch_updates(self, **parameters: Any) -> list[Update]:
         before = set(self.ids)
         try:
-            return await super().pending(**parameters)
+            return await super().fetch_updates(**parameters)
         finally:
             confirmed = {number for number in before if number < parameters["offset"]}
             self.lost |= confirmed - set(self.answers.done) - set(spooled(self.folder))

@@ -18,7 +18,7 @@ from telegram.error import (
 
 from bot.monitoring import Metrics
 from bot.telegram import messaging
-from bot.telegram.bot_client import Bot
+from bot.telegram.bot_client import BotClient
 from bot.telegram.messaging import CancellableWaits, RetryingRateLimiter
 from tests.bot.virtual_clock import fast, now
 
@@ -191,7 +191,7 @@ async def test_a_migrated_group(telegram: Any) -> None:
         return result
 
     telegram.do_request = move
-    bot = Bot(
+    bot = BotClient(
         "1:x",
         request=telegram,
         get_updates_request=telegram,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.telegram.dispatcher import Spool
+from bot.telegram.saved_updates import Spool
 
 
 def update(number: int, text: str = "?") -> dict[str, object]:

@@ -15,12 +15,12 @@ from bot.views import answers
 from bot.views.message import (
     AS_WRITTEN,
     MAX_EARLIER_BYTES,
-    Action,
-    ButtonPress,
+    AnswerAction,
+    AnswerPress,
     Origin,
     Recipient,
     Reply,
-    decode_press,
+    decode_answer_press,
     fit_words,
     text_reply,
 )
@@ -60,7 +60,7 @@ def test_the_closest_passages_are_whole_and_within_limits(
     assert len(quoted) == len(texts_of(reply, "text_link"))
     pressed = [press for row in _buttons(reply) for _, press in row]
     assert len(pressed) == len(quoted) + 2 * can_vote
-    assert [(Action.SURROUNDING_TEXT, rank, origin) for rank in range(1, len(quoted) + 1)] == [
+    assert [(AnswerAction.SURROUNDING_TEXT, rank, origin) for rank in range(1, len(quoted) + 1)] == [
         (press.action, press.rank, press.origin) for press in pressed[: len(quoted)] if press
     ]
 
@@ -101,7 +101,7 @@ def test_a_refusal_is_within_limits(  # noqa: PLR0913, PLR0917  # drawn
     check_limits(reply)
     assert [] == [e for e in reply.entities if e.type not in {"code", "text_link"}]
     assert len(texts_of(reply, "text_link")) <= 3
-    closer = ButtonPress(Action.CLOSEST, origin=origin)
+    closer = AnswerPress(AnswerAction.CLOSEST, origin=origin)
     pressed = [press for row in _buttons(reply) for _, press in row]
     assert (closer in pressed) is (bool(near) and not asks_nothing)
 
@@ -147,9 +147,10 @@ def test_the_closest_passages(citation: Callable[..., Any], answer: Callable[...
     assert ["Cat 1 sat.", "Cat 2 sat.", "Cat 3 sat."] == texts_of(reply, "blockquote")
     assert ["Cat"] * 3 == texts_of(reply, "bold")
     contexts = [
-        (f"Context {n}", ButtonPress(Action.SURROUNDING_TEXT, n, "000000000001folder01")) for n in (1, 2, 3)
+        (f"Context {n}", AnswerPress(AnswerAction.SURROUNDING_TEXT, n, "000000000001folder01"))
+        for n in (1, 2, 3)
     ]
-    votes = [("👍", ButtonPress(Action.VOTE_UP)), ("👎", ButtonPress(Action.VOTE_DOWN))]
+    votes = [("👍", AnswerPress(AnswerAction.VOTE_UP)), ("👎", AnswerPress(AnswerAction.VOTE_DOWN))]
     assert [contexts, votes] == _buttons(reply)
 
 
@@ -157,7 +158,7 @@ def test_one_closest_passage_has_no_number(citation: Callable[..., Any], answer:
     """A single closest passage has no number, and its button is named in words."""
     reply = answers.render_answer(answer(citation("Words.", (0, 6)), certainty="unsure"), RECIPIENT)
     assert reply.text.endswith("\nWords.\n— Title, under “Heading”, lines 5–7 · folder/name.txt")
-    wider = ButtonPress(Action.SURROUNDING_TEXT, 1, "000000000001folder01")
+    wider = AnswerPress(AnswerAction.SURROUNDING_TEXT, 1, "000000000001folder01")
     assert [[("Show context", wider)]] == _buttons(reply)
 
 
@@ -171,7 +172,7 @@ def test_context_leads_back_to_the_closest_passages(
         reply = answers.render_surrounding_text(
             answer(cited, certainty=certainty), 1, around, RECIPIENT, origin
         )
-        back = ("‹ Back to the passages", ButtonPress(Action.CLOSEST, origin=origin))
+        back = ("‹ Back to the passages", AnswerPress(AnswerAction.CLOSEST, origin=origin))
         assert [back] == _buttons(reply)[0]
 
 
@@ -180,7 +181,7 @@ def test_a_refusal_shows_no_source(citation: Callable[..., Any], answer: Callabl
     near = citation("Words.", (0, 6), locator=Locator(None, None, 1, 1, 1))
     reply = answers.render_answer(answer(near, certainty="none"), RECIPIENT)
     assert ("The documents hold no answer to this.", ()) == (reply.text, reply.entities)
-    assert [[("Show the closest passages", ButtonPress(Action.CLOSEST))]] == _buttons(reply)
+    assert [[("Show the closest passages", AnswerPress(AnswerAction.CLOSEST))]] == _buttons(reply)
     assert Reply("The documents hold no answer to this.") == answers.render_answer(
         answer(certainty="none"), RECIPIENT
     )
@@ -210,7 +211,9 @@ def test_a_suggestion_can_be_tapped(answer: Callable[..., Any]) -> None:
     """A suggested spelling has a button that asks it."""
     reply = answers.render_answer(answer(certainty="none", suggestion="How many cats?"), RECIPIENT)
     assert "The documents hold no answer to this.\n\nDid you mean: How many cats?" == reply.text
-    assert [[("How many cats?", ButtonPress(Action.QUOTE, origin=Origin(corrected=True)))]] == _buttons(reply)
+    assert [[("How many cats?", AnswerPress(AnswerAction.QUOTE, origin=Origin(corrected=True)))]] == _buttons(
+        reply
+    )
 
 
 def test_a_declined_suggestion_suggests_nothing(answer: Callable[..., Any]) -> None:
@@ -230,9 +233,9 @@ def _message(reply: Reply) -> Message:
     return Message(1, datetime.now(UTC), Chat(1, Chat.PRIVATE), text=reply.text, entities=reply.entities)
 
 
-def _buttons(reply: Reply) -> list[list[tuple[str, ButtonPress | None]]]:
+def _buttons(reply: Reply) -> list[list[tuple[str, AnswerPress | None]]]:
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
-    return [[(b.text, decode_press(b.callback_data)) for b in row] for row in rows]
+    return [[(b.text, decode_answer_press(b.callback_data)) for b in row] for row in rows]
 
 
 @given(st.lists(TERM_WEIGHTS, max_size=60))
@@ -277,7 +280,9 @@ def test_parts_fit(cited: list[Citation], parts: int, in_group: bool) -> None:
     shown = answers.render_answer(several, GROUP if in_group else RECIPIENT)
     check_limits(shown)
     assert shown.keyboard is not None
-    presses = [decode_press(button.callback_data) for row in shown.keyboard.inline_keyboard for button in row]
-    contexts = [press.rank for press in presses if press and press.action is Action.SURROUNDING_TEXT]
+    presses = [
+        decode_answer_press(button.callback_data) for row in shown.keyboard.inline_keyboard for button in row
+    ]
+    contexts = [press.rank for press in presses if press and press.action is AnswerAction.SURROUNDING_TEXT]
     assert contexts == list(range(1, len(contexts) + 1))
     assert 1 <= len(contexts) <= several.parts

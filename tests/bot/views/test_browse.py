@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from bot.i18n.messages import texts_for
 from bot.views import browse
 from bot.views.message import (
-    Action,
+    AnswerAction,
+    AnswerPress,
     BrowseAction,
     BrowsePress,
-    ButtonPress,
     Recipient,
     Reply,
-    decode_browse,
-    decode_press,
+    decode_answer_press,
+    decode_browse_press,
 )
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
@@ -44,16 +44,16 @@ SECTIONS = st.builds(Section, HEADINGS, st.integers(1, 6), st.integers(0, 10**6)
 DOCUMENT = Source("document", "a.md", "A document", 1, 1, "en")
 
 
-def _presses(reply: Reply) -> dict[str, BrowsePress | ButtonPress | None]:
+def _presses(reply: Reply) -> dict[str, BrowsePress | AnswerPress | None]:
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
     return {
-        button.text: decode_browse(button.callback_data) or decode_press(button.callback_data)
+        button.text: decode_browse_press(button.callback_data) or decode_answer_press(button.callback_data)
         for row in rows
         for button in row
     }
 
 
-def _number_of(press: BrowsePress | ButtonPress | None) -> int:
+def _number_of(press: BrowsePress | AnswerPress | None) -> int:
     assert isinstance(press, BrowsePress)
     return press.number
 
@@ -256,7 +256,7 @@ def test_a_place_has_its_sentence(citation: Callable[..., Any], answer: Callable
     assert ["Sea", "salt"] * 2 == texts_of(reply, "bold")
     links = {entity.url for entity in reply.entities if entity.url}
     assert {"https://t.me/verbatim_bot?start=000000000001folder01"} == links
-    assert {"‹": ButtonPress(Action.PLACES, 1)} == _presses(reply)
+    assert {"‹": AnswerPress(AnswerAction.PLACES, 1)} == _presses(reply)
 
 
 def test_a_long_title_leaves_room_for_the_page(

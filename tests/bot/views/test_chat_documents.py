@@ -8,11 +8,11 @@ from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import chat_documents
 from bot.views.chat_documents import ListedDocument
 from bot.views.message import (
-    ManageAction,
-    ManagePress,
+    ChatDocumentAction,
+    ChatDocumentPress,
     Recipient,
-    decode_manage,
-    encode_manage,
+    decode_chat_document_press,
+    encode_chat_document_press,
 )
 from retrieval.model import document_id
 from tests.bot.hostile_inputs import LONG, WILD, check_limits
@@ -42,8 +42,8 @@ def test_the_list_fits(
     )
     check_limits(reply)
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
-    presses = [decode_manage(button.callback_data) for row in rows for button in row]
-    changing = {press.action for press in presses if press} - {ManageAction.LIST}
+    presses = [decode_chat_document_press(button.callback_data) for row in rows for button in row]
+    changing = {press.action for press in presses if press} - {ChatDocumentAction.LIST}
     assert bool(changing) is (can_change and bool(documents))
 
 
@@ -60,17 +60,17 @@ def test_questions_fit(name: str, language: str) -> None:
 @given(st.text())
 def test_any_data_is_parsed(data: str) -> None:
     """Callback data that anybody can forge is parsed or refused, and parsed data is what it was made of."""
-    press = decode_manage(data)
-    assert press is None or data == encode_manage(press)
+    press = decode_chat_document_press(data)
+    assert press is None or data == encode_chat_document_press(press)
 
 
-@pytest.mark.parametrize("view", list(ManageAction))
-def test_data_round_trip(view: ManageAction) -> None:
+@pytest.mark.parametrize("view", list(ChatDocumentAction))
+def test_data_round_trip(view: ChatDocumentAction) -> None:
     """Each action survives the way through Telegram."""
-    needs = view in {ManageAction.REMOVE, ManageAction.REMOVE_CONFIRMED}
-    press = ManagePress(view, document_id("a") if needs else "", 3)
-    assert press == decode_manage(encode_manage(press))
-    assert len(encode_manage(press).encode()) <= 64
+    needs = view in {ChatDocumentAction.REMOVE, ChatDocumentAction.REMOVE_CONFIRMED}
+    press = ChatDocumentPress(view, document_id("a") if needs else "", 3)
+    assert press == decode_chat_document_press(encode_chat_document_press(press))
+    assert len(encode_chat_document_press(press).encode()) <= 64
 
 
 def test_the_choice_is_marked_and_told() -> None:

@@ -4,33 +4,35 @@ import pytest
 
 from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import help as views
-from bot.views.message import Recipient, Uploads
+from bot.views.message import Recipient, UploadTarget
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("uploads", list(Uploads))
-def test_private_chats(language: str, uploads: Uploads) -> None:
+@pytest.mark.parametrize("uploads", list(UploadTarget))
+def test_private_chats(language: str, uploads: UploadTarget) -> None:
     """Who can send documents is told so by /start and /help, in their language; nobody else is."""
     texts = texts_for(language)
     recipient = Recipient(texts, "verbatim_bot", uploads=uploads)
     notes = {
-        Uploads.NONE: [],
-        Uploads.TO_CHAT: [texts.uploads],
-        Uploads.TO_CHAT_OR_LIBRARY: [texts.uploads, texts.uploads_of_admin],
-        Uploads.TO_LIBRARY: [texts.uploads_to_library],
+        UploadTarget.NONE: [],
+        UploadTarget.TO_CHAT: [texts.uploads],
+        UploadTarget.TO_CHAT_OR_LIBRARY: [texts.uploads, texts.uploads_of_admin],
+        UploadTarget.TO_LIBRARY: [texts.uploads_to_library],
     }[uploads]
     assert "\n\n".join([texts.greeting, " ".join(notes)]).strip() == views.greeting(recipient)
     shown = views.help_text(recipient)
-    assert (uploads in {Uploads.TO_CHAT, Uploads.TO_CHAT_OR_LIBRARY}) is (texts.help_uploads in shown)
-    assert (uploads is Uploads.TO_CHAT_OR_LIBRARY) is (texts.uploads_of_admin in shown)
-    assert (uploads is Uploads.TO_LIBRARY) is (texts.uploads_to_library in shown)
+    assert (uploads in {UploadTarget.TO_CHAT, UploadTarget.TO_CHAT_OR_LIBRARY}) is (
+        texts.help_uploads in shown
+    )
+    assert (uploads is UploadTarget.TO_CHAT_OR_LIBRARY) is (texts.uploads_of_admin in shown)
+    assert (uploads is UploadTarget.TO_LIBRARY) is (texts.uploads_to_library in shown)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_groups(language: str) -> None:
     """A group is told that its administrators can send documents, and how."""
     texts = texts_for(language)
-    with_uploads = Recipient(texts, "verbatim_bot", in_group=True, uploads=Uploads.TO_CHAT)
+    with_uploads = Recipient(texts, "verbatim_bot", in_group=True, uploads=UploadTarget.TO_CHAT)
     without = Recipient(texts, "verbatim_bot", in_group=True)
     assert texts.uploads_in_group in views.group_greeting(with_uploads, receives_all=False)
     assert f"{texts.group_greeting}\n\n{texts.receives_all_messages}" == views.group_greeting(

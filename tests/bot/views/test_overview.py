@@ -8,7 +8,7 @@ from telegram import MessageEntity
 from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import browse
 from bot.views.browse import render_overview
-from bot.views.message import BrowseAction, BrowsePress, Recipient, Reply, decode_browse
+from bot.views.message import BrowseAction, BrowsePress, Recipient, Reply, decode_browse_press
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
 from retrieval.model import Citation, Source
@@ -30,7 +30,7 @@ GUIDE = "# A guide to goats\n\n" + "\n\n".join(
 
 def _presses(reply: Reply) -> list[BrowsePress | None]:
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
-    return [decode_browse(button.callback_data) for row in rows for button in row]
+    return [decode_browse_press(button.callback_data) for row in rows for button in row]
 
 
 @pytest.fixture

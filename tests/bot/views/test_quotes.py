@@ -14,12 +14,12 @@ from bot.i18n.messages import texts_for
 from bot.views import answers
 from bot.views.message import (
     MAX_EARLIER_BYTES,
-    Action,
-    ButtonPress,
+    AnswerAction,
+    AnswerPress,
     Origin,
     Recipient,
     Reply,
-    decode_press,
+    decode_answer_press,
     fit_words,
 )
 from retrieval.model import Answer, Citation, Locator, Passage, PassageWithNeighbours, Span
@@ -187,7 +187,7 @@ def test_no_three_labels_in_a_row(
 def test_one_quote_has_no_paging(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A single quote has no paging, but a button for its context."""
     reply = answers.render_quote(answer(citation("Words.", (0, 6))), 1, RECIPIENT)
-    wider = ButtonPress(Action.SURROUNDING_TEXT, 1, "000000000001folder01")
+    wider = AnswerPress(AnswerAction.SURROUNDING_TEXT, 1, "000000000001folder01")
     assert [[("Show context", wider), ("Document", None)], [("Copy citation", None)]] == _buttons(reply)
 
 
@@ -206,7 +206,9 @@ def test_context_reads_as_the_document(
         "Earlier.\n\nFirst.\nSecond.\nThird. Later.\n\n— Title, under “Heading”, lines 5–7 · folder/name.txt"
         == reply.text
     )
-    assert [[("‹ Back to the quote", ButtonPress(Action.QUOTE, 1))], [("Read on ›", None)]] == _buttons(reply)
+    assert [[("‹ Back to the quote", AnswerPress(AnswerAction.QUOTE, 1))], [("Read on ›", None)]] == _buttons(
+        reply
+    )
 
 
 def test_context_has_the_headings(
@@ -267,6 +269,9 @@ def test_a_quote_that_differs_is_not_verbatim(change: dict[str, Any], citation: 
     assert not citation("Words.", (0, 6), **change).is_verbatim
 
 
-def _buttons(reply: Reply) -> list[list[tuple[str, ButtonPress | None]]]:
+def _buttons(reply: Reply) -> list[list[tuple[str, AnswerPress | None]]]:
     assert reply.keyboard is not None
-    return [[(b.text, decode_press(b.callback_data)) for b in row] for row in reply.keyboard.inline_keyboard]
+    return [
+        [(b.text, decode_answer_press(b.callback_data)) for b in row]
+        for row in reply.keyboard.inline_keyboard
+    ]

@@ -10,7 +10,7 @@ from bot.cli import questions
 from bot.cli.questions import TerminalStyle
 from bot.i18n.messages import LANGUAGES, texts_for
 from bot.views import answers, inline
-from bot.views.message import Action, Recipient, Reply, decode_press
+from bot.views.message import AnswerAction, Recipient, Reply, decode_answer_press
 from bot.views.refusals import explain_problem
 from retrieval.errors import ProblemKind
 from retrieval.model import Answer, Certainty, Citation, Locator, Problem, ScanMark
@@ -34,9 +34,9 @@ def _answer(*citations: Citation, certainty: Certainty = "sure") -> Answer:
     return Answer("How many berths?", certainty=certainty, confidence=0.9, citations=citations)
 
 
-def _actions(reply: Reply) -> list[list[Action | None]]:
+def _actions(reply: Reply) -> list[list[AnswerAction | None]]:
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
-    presses = [[decode_press(button.callback_data) for button in row] for row in rows]
+    presses = [[decode_answer_press(button.callback_data) for button in row] for row in rows]
     return [[press.action if press else None for press in row] for row in presses]
 
 
@@ -76,9 +76,9 @@ def test_the_place_says_that_it_is_scanned(language: str) -> None:
 def test_the_page_comes_first() -> None:
     reply = answers.render_quote(_answer(_citation(95), _citation(95)), 1, RECIPIENT)
     assert TEXT[:28] in reply.text
-    assert [Action.PAGE_PICTURE] == _actions(reply)[0]
+    assert [AnswerAction.PAGE_PICTURE] == _actions(reply)[0]
     typed = answers.render_quote(_answer(make_citation(TEXT, (0, 28), locator=PAGE)), 1, RECIPIENT)
-    assert Action.SURROUNDING_TEXT == _actions(typed)[0][0]
+    assert AnswerAction.SURROUNDING_TEXT == _actions(typed)[0][0]
 
 
 @pytest.mark.parametrize(("confidence", "is_quoted"), [(80, True), (79, False), (0, False)])
@@ -87,8 +87,8 @@ def test_a_quote_that_is_hard_to_read_is_pointed_at(confidence: int, is_quoted: 
     reply = answers.render_quote(_answer(_citation(confidence)), 1, RECIPIENT)
     assert is_quoted == ("nine berths" in reply.text)
     assert is_quoted == (TEXTS.scan_hard_to_read not in reply.text)
-    assert is_quoted == (Action.SURROUNDING_TEXT in chain(*_actions(reply)))
-    assert [Action.PAGE_PICTURE] == _actions(reply)[0]
+    assert is_quoted == (AnswerAction.SURROUNDING_TEXT in chain(*_actions(reply)))
+    assert [AnswerAction.PAGE_PICTURE] == _actions(reply)[0]
     without_files = Recipient(TEXTS, "verbatim_bot", has_files=False)
     assert (
         TEXTS.can_show_page not in answers.render_quote(_answer(_citation(confidence)), 1, without_files).text
@@ -98,7 +98,7 @@ def test_a_quote_that_is_hard_to_read_is_pointed_at(confidence: int, is_quoted: 
 def test_closest_passages() -> None:
     """Among the closest passages, one that is hard to read has the button for its page."""
     reply = answers.render_answer(_answer(_citation(95), _citation(40), certainty="unsure"), RECIPIENT)
-    assert [[Action.SURROUNDING_TEXT, Action.PAGE_PICTURE]] == _actions(reply)
+    assert [[AnswerAction.SURROUNDING_TEXT, AnswerAction.PAGE_PICTURE]] == _actions(reply)
     assert 1 == reply.text.count("nine berths")
     assert TEXTS.scan_hard_to_read in reply.text
 

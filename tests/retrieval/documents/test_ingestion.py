@@ -11,7 +11,8 @@ import pytest
 from pebble import ProcessFuture
 
 from retrieval.documents import ingestion
-from retrieval.documents.file_listing import FailedFile, FileEntry, IngestedFile, list_files
+from retrieval.documents.file_listing import FileEntry, list_files
+from retrieval.documents.file_records import FailedFile, IngestedFile
 from retrieval.documents.ingestion import Batch, ingest
 from retrieval.errors import ReadingStoppedError
 from retrieval.index import segment_writer

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from retrieval.documents import ingestion
-from retrieval.documents.file_listing import UnreadFile, shortest_first
+from retrieval.documents.file_records import UnreadFile, shortest_first
 from retrieval.documents.ingestion import WAITS_FOR_OCR, digest_of, render_page_picture
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.loaders.formats import load_document

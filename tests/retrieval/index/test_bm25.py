@@ -21,7 +21,7 @@ from retrieval.index.inverted_index import FREQUENCY_BITS, K1, B, SegmentQuery, 
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
 from retrieval.model import Passage, document_of
-from tests.retrieval.corpus import document
+from tests.retrieval.corpus import document, search_bm25
 
 LAYOUTS = [
     (1, "a segment"),
@@ -95,7 +95,7 @@ def test_scores_and_order_are_rank_bm25s(size: int, layout: str, limit: int) -> 
         expected = [
             (corpus.passages[n], float(scores[n])) for n in order if set(terms) & set(corpus.terms[n])
         ]
-        assert expected[:limit] == corpus.index.search_bm25(terms, limit)
+        assert expected[:limit] == search_bm25(corpus.index, terms, limit)
 
 
 @pytest.mark.parametrize(("size", "layout"), LAYOUTS)
@@ -111,7 +111,7 @@ def test_frequencies(size: int, layout: str) -> None:
 def test_nothing_to_search(texts: list[str]) -> None:
     """An index without passages, or without terms, finds nothing."""
     index = LocalIndex.build(document("a.txt", texts), 300)
-    assert [] == index.search_bm25(["a"], 10)
+    assert [] == search_bm25(index, ["a"], 10)
     assert len(texts) == index.size
 
 
@@ -120,7 +120,7 @@ def test_high_frequencies() -> None:
     counts = [4094, 4095, 4000, 1]
     index = LocalIndex.build(document("a.txt", ["ab " * count for count in counts], "xx"), 300)
     reference = BM25Plus([["ab"] * count for count in counts], k1=K1, b=B, delta=0)
-    scores = {passage.line - 1: score for passage, score in index.search_bm25(["ab"], 10)}
+    scores = {passage.line - 1: score for passage, score in search_bm25(index, ["ab"], 10)}
     assert dict(enumerate(reference.get_scores(["ab"]).tolist())) == scores
 
 

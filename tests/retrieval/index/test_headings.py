@@ -5,7 +5,7 @@ from retrieval.index.forward_index import heading_text, heading_tokens
 from retrieval.index.inverted_index import digest, heading_weight, rarest_terms
 from retrieval.language import name_words, tokenize
 from retrieval.model import Passage, Span
-from retrieval.query.match_features import HeadingMatch, match_headings
+from retrieval.query.matching import HeadingMatch, match_headings
 from retrieval.query.query import parse
 
 

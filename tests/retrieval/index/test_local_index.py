@@ -14,7 +14,7 @@ from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
 from retrieval.language import tokenize
 from retrieval.model import Passage, document_of
-from tests.retrieval.corpus import all_passages, document, forward_rows, with_vectors
+from tests.retrieval.corpus import all_passages, document, forward_rows, search_bm25, with_vectors
 from tests.retrieval.fake_encoder import FakeEncoder
 
 CompareTokens = Callable[[NDArray[np.intp]], NDArray[np.float32] | None]
@@ -39,7 +39,7 @@ def test_search(index: LocalIndex, everything: list[Passage]) -> None:
         True,
     ]
     assert {"goat": 1, "телескоп": 1, "unknown": 0} == found.document_frequencies
-    assert [passage for passage, _ in index.search_bm25(["goat", "телескоп"], 10)] == list(found.passages)
+    assert [passage for passage, _ in search_bm25(index, ["goat", "телескоп"], 10)] == list(found.passages)
     assert len(everything) == found.size
     assert 1 == len(asyncio.run(index.search(["goat", "телескоп"], 1)).passages)
     assert 0 == len(asyncio.run(index.search([], 10)).passages)
@@ -64,7 +64,7 @@ def test_concurrent_searches(index: LocalIndex, monkeypatch: pytest.MonkeyPatch)
         results = await asyncio.gather(*(index.search(terms, 5) for terms in queries))
         return [list(found.passages) for found in results]
 
-    assert [[passage for passage, _ in index.search_bm25(terms, 5)] for terms in queries] == asyncio.run(
+    assert [[passage for passage, _ in search_bm25(index, terms, 5)] for terms in queries] == asyncio.run(
         search_all()
     )
 
@@ -115,7 +115,7 @@ def test_without() -> None:
     assert (
         remaining
         == all_passages(index)
-        == [passage for passage, _ in index.search_bm25(["goat", "keeper"], 9)]
+        == [passage for passage, _ in search_bm25(index, ["goat", "keeper"], 9)]
     )
     assert (1, {"keeper": 0}) == (index.size, asyncio.run(index.document_frequencies(["keeper"])))
     assert {"gaots": "goats"} == corrections(index, "kepeer", "gaots")
@@ -304,5 +304,5 @@ def test_scores_are_rank_bm25s() -> None:
     best = np.lexsort((np.arange(len(texts)), -scores))[:3].tolist()
     found = asyncio.run(index.search(terms, 3, encoder.encode_question("A keeper sleeps.")))
     assert [texts[at] for at in best] == [passage.text for passage in found.passages[:3]]
-    assert [scores[at] for at in best] == [score for _, score in index.search_bm25(terms, 3)]
+    assert [scores[at] for at in best] == [score for _, score in search_bm25(index, terms, 3)]
     assert len(found.passages) > 3

@@ -8,9 +8,9 @@ from rank_bm25 import BM25Plus
 
 from retrieval.index.candidates import Candidates
 from retrieval.index.inverted_index import K1, B
-from retrieval.query.match_features import (
+from retrieval.query.matching import (
     SHORTLIST_SIZE,
-    MatchFeatures,
+    QueryMatches,
     bm25,
     nearby_similarity,
     passage_features,
@@ -18,7 +18,7 @@ from retrieval.query.match_features import (
 )
 from retrieval.query.query import Query
 
-Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]
+Look = Callable[..., tuple[Query, Candidates, QueryMatches] | None]
 
 
 @given(

@@ -17,7 +17,7 @@ from retrieval.query import query
 from retrieval.query.document_names import documents_meant
 from retrieval.query.intent import (
     DocumentQuestion,
-    Topic,
+    DocumentQuestionKind,
     fold_phrase,
     fold_with_offsets,
     is_any_document,
@@ -298,19 +298,19 @@ def _questions(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("topic", "question"),
+    ("kind", "question"),
     [
-        *((Topic.OVERVIEW, question) for question in _questions(OVERVIEW)),
-        *((Topic.SOURCES, question) for question in _questions(SOURCES)),
-        *((Topic.HELP, question) for question in _questions(HELP)),
+        *((DocumentQuestionKind.OVERVIEW, question) for question in _questions(OVERVIEW)),
+        *((DocumentQuestionKind.SOURCES, question) for question in _questions(SOURCES)),
+        *((DocumentQuestionKind.HELP, question) for question in _questions(HELP)),
     ],
 )
-def test_questions_about_the_documents(topic: Topic, question: str) -> None:
+def test_questions_about_the_documents(kind: DocumentQuestionKind, question: str) -> None:
     """Questions about the documents are recognised in every language, also in casual spelling."""
     for spelling in (question, f"  {question.upper()} !"):
         parsed = parse_document_question(spelling)
         assert parsed is not None
-        assert topic is parsed.topic
+        assert kind is parsed.kind
         assert not parsed.subject or is_any_document(parsed.subject)
 
 
@@ -318,7 +318,9 @@ def test_questions_about_the_documents(topic: Topic, question: str) -> None:
 def test_the_words_that_are_looked_for(question: str) -> None:
     """In a question where something is mentioned, the words are taken as they were written."""
     before, words, after = question.split("*")
-    assert DocumentQuestion(Topic.PLACES, words) == parse_document_question(before + words + after)
+    assert DocumentQuestion(DocumentQuestionKind.PLACES, words) == parse_document_question(
+        before + words + after
+    )
 
 
 @pytest.mark.parametrize(
@@ -336,19 +338,21 @@ def test_the_words_that_are_looked_for(question: str) -> None:
 )
 def test_the_name_of_a_document(question: str, name: str) -> None:
     """A question for an overview may name a document."""
-    assert DocumentQuestion(Topic.OVERVIEW, name) == parse_document_question(question)
+    assert DocumentQuestion(DocumentQuestionKind.OVERVIEW, name) == parse_document_question(question)
 
 
 @pytest.mark.parametrize("question", _questions(CONTENTS))
 def test_the_contents_of_a_document(question: str) -> None:
     """A question what is in a document has its name as it was written, perhaps with words for documents."""
     before, name, after = question.split("*")
-    assert DocumentQuestion(Topic.CONTENTS, name) == parse_document_question(before + name + after)
+    assert DocumentQuestion(DocumentQuestionKind.CONTENTS, name) == parse_document_question(
+        before + name + after
+    )
 
 
 def test_the_contents_of_any_document() -> None:
     """The handbook may be any document, or the name of one."""
-    assert DocumentQuestion(Topic.OVERVIEW, "the handbook") == parse_document_question(
+    assert DocumentQuestion(DocumentQuestionKind.OVERVIEW, "the handbook") == parse_document_question(
         "what does the handbook say"
     )
 
@@ -371,7 +375,7 @@ def test_evaluation_questions_are_to_the_documents() -> None:
     questions = list(_evaluation_questions())
     assert len(questions) > 700
     parsed = list(filter(None, map(parse_document_question, questions)))
-    assert {Topic.CONTENTS} >= {question.topic for question in parsed}
+    assert {DocumentQuestionKind.CONTENTS} >= {question.kind for question in parsed}
     names = [file.name for file in (EVALUATION / "documents").iterdir()]
     sources = [Source(name, name, name, 1, 1, "en") for name in names]
     assert not any(documents_meant(question.subject, sources, is_whole=True) for question in parsed)
@@ -385,7 +389,7 @@ def test_the_example_in_the_help(language: str) -> None:
     example = quoted.partition("“")[2].split("”")[0].split("“")[0]
     parsed = parse_document_question(example)
     assert parsed is not None
-    assert Topic.OVERVIEW is parsed.topic
+    assert DocumentQuestionKind.OVERVIEW is parsed.kind
 
 
 def test_every_language_of_the_bot_has_a_table() -> None:
@@ -393,7 +397,7 @@ def test_every_language_of_the_bot_has_a_table() -> None:
     assert set(LANGUAGES) == set(TABLES)
     for table in TABLES.values():
         assert {
-            *(topic.value for topic in Topic),
+            *(kind.value for kind in DocumentQuestionKind),
             *("documents", "kinds", "mails", "sheets", "slides"),
             *("this", "before", "after"),
         } == set(table)

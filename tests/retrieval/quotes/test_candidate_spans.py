@@ -5,11 +5,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from retrieval.index.candidates import Candidates
-from retrieval.query.match_features import MatchFeatures
+from retrieval.query.matching import QueryMatches
 from retrieval.query.query import Query
 from retrieval.quotes.quote_selection import CandidateSpans, find_spans
 
-Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]
+Look = Callable[..., tuple[Query, Candidates, QueryMatches] | None]
 
 SENTENCE = st.sampled_from(
     [

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from retrieval.index.candidates import Candidates
 from retrieval.model import Span
-from retrieval.query.match_features import (
+from retrieval.query.matching import (
     SHORTLIST_SIZE,
     IntArray,
-    MatchFeatures,
+    QueryMatches,
     passage_features,
     shortlist,
 )
@@ -30,7 +30,7 @@ from retrieval.quotes.quote_selection import (
 )
 from tests.retrieval.fake_encoder import FakeEncoder
 
-Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]
+Look = Callable[..., tuple[Query, Candidates, QueryMatches] | None]
 
 SENTENCE = st.sampled_from(["The goat eats. ", "A keeper came! ", "Goats. ", "Salt and milk, 1874. ", "No. "])
 TEXTS = st.lists(

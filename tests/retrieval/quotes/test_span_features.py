@@ -6,13 +6,13 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from retrieval.index.candidates import Candidates
-from retrieval.query.match_features import MEANING_SCALE, MatchFeatures
+from retrieval.query.matching import MEANING_SCALE, QueryMatches
 from retrieval.query.query import Query
 from retrieval.quotes.coefficients import WITH_MEANING, WITH_TOKENS, WORDS_ONLY
 from retrieval.quotes.quote_selection import rank_spans
 from tests.retrieval.fake_encoder import FakeEncoder
 
-Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]
+Look = Callable[..., tuple[Query, Candidates, QueryMatches] | None]
 
 # BM25 scores saturate at K1 + 1.
 TOKEN_FEATURES = ("token_meaning", "token_gap", "weakest_tokens")

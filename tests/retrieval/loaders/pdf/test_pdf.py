@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from bot.i18n.messages import texts_for
 from bot.views.message import location_text
-from retrieval.documents.file_listing import FailedFile, list_files
+from retrieval.documents.file_listing import list_files
+from retrieval.documents.file_records import FailedFile
 from retrieval.documents.ingestion import ingest
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import DocumentError

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from retrieval.loaders.formats import load_document
-from retrieval.page_rendering import marked_text
 from tests.documents.pdf_builder import PdfBuilder, Ruling, TextLine
+from tests.retrieval.quote_marks import marked_text
 
 XS = (40, 130, 250, 330)
 NOTE = TextLine(40, 300, "The harbour office counts each ship that stays for a night or longer.", 8)

@@ -39,7 +39,7 @@ from retrieval.loaders.pdf.number_rows import (
 from retrieval.loaders.pdf.ruled_tables import RuledTable, find_ruled_tables, mode_of
 from retrieval.loaders.pdf.tables_side_by_side import SideBySide, find_side_by_side
 from retrieval.loaders.pdf.word_tables import WordTable, find_word_tables
-from retrieval.loaders.tables import TableRow, are_column_numbers, header_rows, lay_out
+from retrieval.loaders.table_rows import TableRow, are_column_numbers, header_rows, lay_out
 
 _YEAR = regex.compile(r"(?:19|20)\d\d")
 _DIGIT = regex.compile(r"\d")
@@ -127,7 +127,7 @@ def find_tables(chars: PageChars, lines: Sequence[Line], above: RuledTable | Non
         for place in find_side_by_side(chars, lines_outside(lines, found))
         if (table := _read_side_by_side(chars, place)) is not None
     ]
-    found += _PageTables(chars, lines_outside(lines, found)).tables()
+    found += _NumberTableFinder(chars, lines_outside(lines, found)).tables()
     rest = lines_outside(lines, found)
     return [*found, *map(_lay_out_words, find_word_tables(chars, rest))]
 
@@ -168,7 +168,7 @@ def _laid_out(source: Line, text: str) -> Line:
 
 def _read_side_by_side(chars: PageChars, place: SideBySide) -> PageTable | None:
     """Return tables side by side as one; None unless they have the same names or labels."""
-    pages = [_PageTables(chars, strip) for strip in place.strips]
+    pages = [_NumberTableFinder(chars, strip) for strip in place.strips]
     tables = [list(page.tables()) for page in pages]
     first, *others = place.labels
     has_same_names = len({page.names for page in pages}) == 1 and any(pages[0].names)
@@ -266,8 +266,8 @@ def _is_aligned(cells: Sequence[PlacedWord], height: float) -> bool:
 # Tables
 
 
-class _PageTables:
-    """Finds the tables of a page."""
+class _NumberTableFinder:
+    """Finds the tables of a page without lines around their cells, by their rows of numbers."""
 
     def __init__(self, chars: PageChars, lines: Sequence[Line]) -> None:
         self._chars = chars

@@ -7,8 +7,8 @@ import pytest
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
 from retrieval.model import Document
-from retrieval.page_rendering import marked_text
 from tests.documents.pdf_builder import PdfBuilder, TextLine
+from tests.retrieval.quote_marks import marked_text
 
 # Right edges of three columns of numbers.
 EDGES = (220, 300, 380)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.documents.chat_documents import ChatDocuments
+from bot.documents.chat_document_store import ChatDocumentStore
 from config import ConfigError
 from config.settings import Settings
 
@@ -69,7 +69,7 @@ def delete_collection(settings: Settings, chat: int, bot: int | None) -> None:
         raise ConfigError(f"{chat_documents.root}: cannot be deleted ({error.strerror})") from None
 
 
-def _find(settings: Settings, chat: int, bot: int | None) -> ChatDocuments:
+def _find(settings: Settings, chat: int, bot: int | None) -> ChatDocumentStore:
     """Return the collections of the bot that has this chat; raises ConfigError unless one bot has it."""
     bots = [
         known for known in _bots(settings) if bot in {None, known} and chat in _open(settings, known).chats()
@@ -92,9 +92,9 @@ def _bots(settings: Settings) -> list[int]:
     return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
 
-def _open(settings: Settings, bot: int) -> ChatDocuments:
+def _open(settings: Settings, bot: int) -> ChatDocumentStore:
     root = settings.collections_dir / str(bot)
-    return ChatDocuments(root, quote_chars=settings.quote_chars, encoder=None)
+    return ChatDocumentStore(root, quote_chars=settings.quote_chars, encoder=None)
 
 
 def summary_json(summary: CollectionSummary) -> dict[str, Any]:

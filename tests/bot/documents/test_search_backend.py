@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.documents import encoder_and_cluster
-from bot.documents.encoder_and_cluster import (
+from bot.documents import search_backend
+from bot.documents.search_backend import (
     connection_settings,
     encoder_for,
     loaded_encoder_for,
@@ -63,11 +63,11 @@ class Damaged(FakeEncoder):
 def test_the_encoder_is_used_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """`auto` uses the encoder if one is installed; `off` uses none."""
     fake = FakeEncoder()
-    monkeypatch.setattr(encoder_and_cluster, "load_encoder", lambda: fake)
-    monkeypatch.setattr(encoder_and_cluster, "is_installed", lambda: True)
+    monkeypatch.setattr(search_backend, "load_encoder", lambda: fake)
+    monkeypatch.setattr(search_backend, "is_installed", lambda: True)
     assert fake is encoder_for(_settings(meaning="auto")) is loaded_encoder_for(_settings(meaning="auto"))
     assert encoder_for(_settings(meaning="off")) is None
-    monkeypatch.setattr(encoder_and_cluster, "is_installed", lambda: False)
+    monkeypatch.setattr(search_backend, "is_installed", lambda: False)
     assert encoder_for(_settings(meaning="auto")) is None
     assert loaded_encoder_for(_settings(meaning="auto")) is None
 
@@ -78,10 +78,10 @@ def test_a_damaged_encoder(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCa
     def fail() -> FakeEncoder:
         raise EncoderError("model.bin: the encoder cannot be loaded")
 
-    monkeypatch.setattr(encoder_and_cluster, "is_installed", lambda: True)
-    monkeypatch.setattr(encoder_and_cluster, "load_encoder", fail)
+    monkeypatch.setattr(search_backend, "is_installed", lambda: True)
+    monkeypatch.setattr(search_backend, "load_encoder", fail)
     with caplog.at_level(logging.WARNING):
         assert encoder_for(_settings(meaning="auto")) is None
     assert ["model.bin: the encoder cannot be loaded. Answers are found by words alone"] == caplog.messages
-    monkeypatch.setattr(encoder_and_cluster, "load_encoder", Damaged)
+    monkeypatch.setattr(search_backend, "load_encoder", Damaged)
     assert loaded_encoder_for(_settings(meaning="auto")) is None

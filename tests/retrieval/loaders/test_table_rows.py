@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.document_builder import DocumentBuilder
-from retrieval.loaders.tables import MAX_PART_CHARS, Header, TableRow, add_sheet, add_table, lay_out
+from retrieval.loaders.table_rows import MAX_PART_CHARS, Header, TableRow, add_sheet, add_table, lay_out
 
 
 def table(*rows: str, headers: int = 0) -> list[TableRow]:

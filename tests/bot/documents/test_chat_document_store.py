@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.documents.chat_documents import AddedBy, ChatDocuments, ChatRecord
+from bot.documents.chat_document_store import AddedBy, ChatDocumentStore, ChatRecord
 from retrieval.documents.library import CombinedLibrary
 from retrieval.documents.local_library import LocalLibrary
 from tests.retrieval.fake_encoder import FakeEncoder
@@ -20,7 +20,7 @@ DAY_SECONDS = 24 * 3600
 
 
 @pytest.fixture
-def chat_documents(tmp_path: Path) -> ChatDocuments:
+def chat_documents(tmp_path: Path) -> ChatDocumentStore:
     return _open(tmp_path / "chats")
 
 
@@ -32,11 +32,11 @@ def shared(tmp_path: Path) -> LocalLibrary:
     return LocalLibrary.open(folder)
 
 
-def _open(root: Path, *, unused_days: int = 0) -> ChatDocuments:
-    return ChatDocuments(root, quote_chars=300, encoder=None, unused_days=unused_days)
+def _open(root: Path, *, unused_days: int = 0) -> ChatDocumentStore:
+    return ChatDocumentStore(root, quote_chars=300, encoder=None, unused_days=unused_days)
 
 
-def _add(chat_documents: ChatDocuments, chat: int, name: str = "lease.txt", text: str = LEASE) -> None:
+def _add(chat_documents: ChatDocumentStore, chat: int, name: str = "lease.txt", text: str = LEASE) -> None:
     with chat_documents.locked(chat) as paths:
         paths.documents.mkdir(parents=True, exist_ok=True)
         (paths.documents / name).write_text(text)
@@ -47,7 +47,7 @@ def _add(chat_documents: ChatDocuments, chat: int, name: str = "lease.txt", text
 
 
 async def test_a_chat_without_documents_asks_the_library(
-    chat_documents: ChatDocuments, shared: LocalLibrary
+    chat_documents: ChatDocumentStore, shared: LocalLibrary
 ) -> None:
     """A chat without a collection gets the library itself, and nothing is created on disk."""
     chosen = await chat_documents.chosen_library(CHAT, shared)
@@ -57,7 +57,7 @@ async def test_a_chat_without_documents_asks_the_library(
 
 
 @pytest.mark.parametrize("scope", ["both", "own", "library"])
-async def test_scopes(chat_documents: ChatDocuments, shared: LocalLibrary, scope: str) -> None:
+async def test_scopes(chat_documents: ChatDocumentStore, shared: LocalLibrary, scope: str) -> None:
     """A chat asks what it has chosen, and the choice lasts."""
     _add(chat_documents, CHAT)
     chat_documents.set_scope(CHAT, scope)  # type: ignore[arg-type]
@@ -67,7 +67,7 @@ async def test_scopes(chat_documents: ChatDocuments, shared: LocalLibrary, scope
     assert names[scope] == [source.name for source in chosen.library.sources]
 
 
-async def test_another_process_sees_changes(chat_documents: ChatDocuments, shared: LocalLibrary) -> None:
+async def test_another_process_sees_changes(chat_documents: ChatDocumentStore, shared: LocalLibrary) -> None:
     """What one process adds or removes, another sees with its next question."""
     other = _open(chat_documents.root)
     _add(chat_documents, CHAT)
@@ -84,7 +84,9 @@ async def test_another_process_sees_changes(chat_documents: ChatDocuments, share
     assert (await other.chosen_library(CHAT, shared)).library is shared
 
 
-def test_records_are_kept_in_memory(chat_documents: ChatDocuments, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_are_kept_in_memory(
+    chat_documents: ChatDocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is noted about a collection is read from disk only after a change, also by another process."""
     _add(chat_documents, CHAT)
     other = _open(chat_documents.root)
@@ -100,7 +102,7 @@ def test_records_are_kept_in_memory(chat_documents: ChatDocuments, monkeypatch: 
 
 async def test_a_chat_that_was_deleted_stays_deleted(tmp_path: Path) -> None:
     """Whoever asks for the documents of a chat without any, or encodes them, leaves no file."""
-    chat_documents = ChatDocuments(tmp_path / "chats", quote_chars=300, encoder=FakeEncoder())
+    chat_documents = ChatDocumentStore(tmp_path / "chats", quote_chars=300, encoder=FakeEncoder())
     _add(chat_documents, CHAT)
     chat_documents.delete(CHAT)
     assert await chat_documents.library(CHAT) is None
@@ -110,7 +112,7 @@ async def test_a_chat_that_was_deleted_stays_deleted(tmp_path: Path) -> None:
 
 async def test_a_document_added_while_encoding(tmp_path: Path) -> None:
     """Encoding is not complete if a document came in meanwhile."""
-    chat_documents = ChatDocuments(tmp_path / "chats", quote_chars=300, encoder=FakeEncoder())
+    chat_documents = ChatDocumentStore(tmp_path / "chats", quote_chars=300, encoder=FakeEncoder())
     _add(chat_documents, CHAT)
 
     def stop() -> bool:
@@ -124,7 +126,7 @@ async def test_a_document_added_while_encoding(tmp_path: Path) -> None:
     assert (2, 0) == (len(library.sources), library.unencoded)
 
 
-def test_unfinished_files_leave_the_documents(chat_documents: ChatDocuments) -> None:
+def test_unfinished_files_leave_the_documents(chat_documents: ChatDocumentStore) -> None:
     """A file that a killed process left half written is deleted with the next change."""
     _add(chat_documents, CHAT)
     _add(chat_documents, CHAT, "other.txt")
@@ -135,7 +137,7 @@ def test_unfinished_files_leave_the_documents(chat_documents: ChatDocuments) -> 
 
 
 async def test_a_damaged_collection_is_read_again(
-    chat_documents: ChatDocuments, shared: LocalLibrary
+    chat_documents: ChatDocumentStore, shared: LocalLibrary
 ) -> None:
     """A damaged index is made again from the documents; a damaged record costs the choice, not an answer."""
     _add(chat_documents, CHAT)
@@ -148,7 +150,7 @@ async def test_a_damaged_collection_is_read_again(
 
 
 async def test_an_unreadable_collection_costs_no_answer(
-    chat_documents: ChatDocuments, shared: LocalLibrary, monkeypatch: pytest.MonkeyPatch
+    chat_documents: ChatDocumentStore, shared: LocalLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a collection cannot be opened, the chat still asks the library."""
     _add(chat_documents, CHAT)
@@ -160,7 +162,7 @@ async def test_an_unreadable_collection_costs_no_answer(
     assert (await _open(chat_documents.root).chosen_library(CHAT, shared)).library is shared
 
 
-def test_removing_and_deleting_leave_nothing(chat_documents: ChatDocuments) -> None:
+def test_removing_and_deleting_leave_nothing(chat_documents: ChatDocumentStore) -> None:
     """With its last document a collection is gone; deleting leaves no byte, and other chats keep theirs."""
     _add(chat_documents, CHAT)
     chat_documents.remove(CHAT, "lease.txt")
@@ -174,7 +176,7 @@ def test_removing_and_deleting_leave_nothing(chat_documents: ChatDocuments) -> N
     assert 1 == chat_documents.size(GROUP).files
 
 
-def test_texts_of_a_killed_process_are_deleted(chat_documents: ChatDocuments) -> None:
+def test_texts_of_a_killed_process_are_deleted(chat_documents: ChatDocumentStore) -> None:
     """What a process left that was killed while it read is gone once the next document is removed."""
     _add(chat_documents, CHAT)
     _add(chat_documents, CHAT, "other.txt")
@@ -203,7 +205,7 @@ def test_groups_left_and_unused_chats_are_deleted(tmp_path: Path) -> None:
     assert [CHAT] == chat_documents.chats()
 
 
-async def test_migrating(chat_documents: ChatDocuments, shared: LocalLibrary) -> None:
+async def test_migrating(chat_documents: ChatDocumentStore, shared: LocalLibrary) -> None:
     """A group that becomes a supergroup keeps its documents, choice and who added them."""
     _add(chat_documents, -5)
     chat_documents.set_scope(-5, "own")
@@ -222,7 +224,7 @@ def _hold(root: Path, ready: "multiprocessing.synchronize.Event") -> None:
         time.sleep(0.5)
 
 
-def test_one_writer_at_a_time(chat_documents: ChatDocuments) -> None:
+def test_one_writer_at_a_time(chat_documents: ChatDocumentStore) -> None:
     """The lock of a collection excludes other processes, also when the collection is deleted meanwhile."""
     context = multiprocessing.get_context("fork")
     ready = context.Event()
@@ -237,16 +239,16 @@ def test_one_writer_at_a_time(chat_documents: ChatDocuments) -> None:
         assert chat_documents.paths(CHAT).lock.exists()
 
 
-async def test_few_are_open(chat_documents: ChatDocuments, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_few_are_open(chat_documents: ChatDocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only so many collections are open at a time; the one used longest ago is closed first."""
-    monkeypatch.setattr("bot.documents.chat_documents._MAX_OPEN", 2)
+    monkeypatch.setattr("bot.documents.chat_document_store._MAX_OPEN", 2)
     for chat in (1, 2, 3):
         _add(chat_documents, chat)
         await chat_documents.library(chat)
     assert [2, 3] == list(chat_documents._open)  # whether one is open has no other effect
 
 
-def test_removed_documents_leave_the_index(chat_documents: ChatDocuments) -> None:
+def test_removed_documents_leave_the_index(chat_documents: ChatDocumentStore) -> None:
     """The text of a removed or replaced document does not stay in a segment until it is merged."""
     with chat_documents.locked(CHAT) as paths:
         paths.documents.mkdir(parents=True)

@@ -55,8 +55,8 @@ class HeadingMatch:
 
 
 @dataclass(frozen=True, slots=True)
-class MatchFeatures:
-    """Matches of a query in the pieces of the candidates, in candidate order.
+class QueryMatches:
+    """The matches of a query in the pieces of the candidates, in candidate order: counts, not features yet.
 
     Of shape (pieces,): `owners` are the ordinals of the pieces' candidates, `starts` and `ends` their spans
     in their passages, `lengths` their numbers of tokens. `years`, `numbers` and `capitals` count tokens that
@@ -108,7 +108,7 @@ def inverse_document_frequency(frequency: FloatArray, size: int) -> FloatArray:
     return weights
 
 
-def match_features(query: Query, candidates: Candidates) -> MatchFeatures:
+def match_candidates(query: Query, candidates: Candidates) -> QueryMatches:
     """Match a query to candidates. There must be at least one word and one candidate."""
     forward = candidates.forward
     forms, tokens = forward.vocabulary, forward.tokens.values
@@ -130,7 +130,7 @@ def match_features(query: Query, candidates: Candidates) -> MatchFeatures:
     is_new = columns < 0
     first_types = np.zeros(piece_count, np.uint8)
     first_types[rows[::-1]] = types[::-1]
-    return MatchFeatures(
+    return QueryMatches(
         owners=np.repeat(np.arange(len(piece_counts)), piece_counts),
         first_pieces=np.cumsum(piece_counts) - piece_counts,
         starts=forward.pieces.values.astype(np.intp),
@@ -218,7 +218,7 @@ def _match_grams(
     return counts, shares
 
 
-def passage_features(query: Query, matches: MatchFeatures) -> dict[str, FloatArray]:
+def passage_features(query: Query, matches: QueryMatches) -> dict[str, FloatArray]:
     """Return the features of the candidates, each of shape (candidates,)."""
     max_score = _nonzero(matches.idf.sum())
     lengths = matches.sum_by_candidate(matches.lengths)
@@ -243,13 +243,13 @@ def passage_features(query: Query, matches: MatchFeatures) -> dict[str, FloatArr
     }
 
 
-def _meaning_feature(matches: MatchFeatures) -> FloatArray:
+def _meaning_feature(matches: QueryMatches) -> FloatArray:
     if matches.meaning is None:
         return np.zeros(len(matches.first_pieces))
     return np.asarray(matches.meaning.wholes * MEANING_SCALE, np.float64)
 
 
-def token_features(matches: MatchFeatures, shortlisted: IntArray) -> dict[str, FloatArray] | None:
+def token_features(matches: QueryMatches, shortlisted: IntArray) -> dict[str, FloatArray] | None:
     """Return the features of comparing shortlisted candidates with the question token by token.
 
     Each is of shape (candidates,). `token_meaning` is the mean over the question's tokens, relative to that
@@ -283,7 +283,7 @@ def token_features(matches: MatchFeatures, shortlisted: IntArray) -> dict[str, F
     }
 
 
-def gram_idf(matches: MatchFeatures) -> FloatArray:
+def gram_idf(matches: QueryMatches) -> FloatArray:
     """Return the weights of the query's grams, by how rare they are among the candidates."""
     frequency = (matches.sum_by_candidate(matches.grams) > 0).sum(axis=0)
     weights: FloatArray = (
@@ -302,7 +302,7 @@ def shortlist(features: dict[str, FloatArray]) -> IntArray:
 
 
 def nearby_similarity(
-    matches: MatchFeatures, passages: Sequence[Passage], shortlisted: IntArray
+    matches: QueryMatches, passages: Sequence[Passage], shortlisted: IntArray
 ) -> FloatArray:
     """Return the largest similarity of each word in the candidates close to each shortlisted one."""
     similarity = matches.max_by_candidate(matches.similarity)

@@ -1,4 +1,4 @@
-"""Match features equal counts made a token at a time."""
+"""Matches equal counts made a token at a time."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from retrieval.index.candidates import Candidates
 from retrieval.index.inverted_index import TokenType, grams, token_type
 from retrieval.language import Token, tokenize
-from retrieval.query.match_features import (
+from retrieval.query.matching import (
     MEANING_SCALE,
-    MatchFeatures,
+    QueryMatches,
     inverse_document_frequency,
     token_features,
 )
@@ -22,7 +22,7 @@ from retrieval.query.query import Query, Word
 from retrieval.sentences import pieces
 from tests.retrieval.fake_encoder import FakeEncoder
 
-Look = Callable[..., tuple[Query, Candidates, MatchFeatures] | None]
+Look = Callable[..., tuple[Query, Candidates, QueryMatches] | None]
 
 WORDS = """goat goats Goat feeds feeding the keeper keepers Keeper Holloway 1874 2024 12 it milk milking.
 salt, rock. Козы козу корм. 茶馆 茶馆在 古井。 ตลาดน้ำ keçiler Ahrental'da . 😀 ! ß"""

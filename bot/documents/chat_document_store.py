@@ -173,7 +173,7 @@ class _OpenLibrary:
     used_at: float
 
 
-class ChatDocuments:
+class ChatDocumentStore:
     """The documents of the chats of one bot, in `root`. Opens at most 200 libraries, and closes idle ones."""
 
     def __init__(
