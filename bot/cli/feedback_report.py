@@ -95,7 +95,8 @@ def summary_text(summary: FeedbackSummary) -> str:
         return "Nothing has been asked yet."
     counts = (
         f"{summary.first_day} to {summary.last_day}, {count_noun(summary.asked, 'question')}: "
-        f"{summary.answered} answered, {summary.unsure} not sure, {summary.declined} not answered; 👍 {summary.up}, 👎 {summary.down}"
+        f"{summary.answered} answered, {summary.unsure} not sure, {summary.declined} not answered; "
+        f"👍 {summary.up}, 👎 {summary.down}"
     )
     lines = [
         counts,

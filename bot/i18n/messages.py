@@ -451,7 +451,7 @@ class Texts:
 
     @property
     def thanks_for_vote(self) -> str:
-        return self._("Thank you! That helps to answer better.")
+        return self._("Thank you! That helps me answer better.")
 
     def quote_position(self, rank: int, count: int) -> str:
         return self._("Quote {rank} of {count}").format(rank=rank, count=count)
@@ -466,7 +466,7 @@ class Texts:
 
     @property
     def documents_changed(self) -> str:
-        return self._("The documents have changed since. Please ask again.")
+        return self._("The documents have changed since then. Please ask again.")
 
     @property
     def linked_document_gone(self) -> str:
@@ -528,7 +528,7 @@ class Texts:
 
     @property
     def no_places(self) -> str:
-        return self._("No place in the documents has any of these words.")
+        return self._("None of these words occurs in the documents.")
 
     def page_of(self, number: int, count: int) -> str:
         return self._("Page {number} of {count}").format(number=number, count=count)
@@ -692,7 +692,7 @@ class Texts:
 
     @property
     def scope_question(self) -> str:
-        return self._("What do you want to ask?")
+        return self._("Where should I look for answers?")
 
     @property
     def scope_both(self) -> str:
