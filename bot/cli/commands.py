@@ -143,7 +143,7 @@ def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
     "labels",
     multiple=True,
     metavar="KEY",
-    help="Also group the figures by this key of the lines.",
+    help="Also group the figures by this key of the questions in FILE.",
 )
 @click.option(
     "--floors",
