@@ -110,8 +110,8 @@ async def test_records_name_no_user(connecting: Any, telegram: Any, tmp_path: Pa
     keyboard = telegram.calls[0][1]["reply_markup"]["inline_keyboard"]
     assert ["👍", "👎"] == [button["text"] for button in keyboard[-1]][1:]
     notices = [sent["text"] for name, sent in telegram.calls if name == "answerCallbackQuery"]
-    thanks = "Thank you! That helps to answer better."
-    assert [thanks, thanks, "The documents have changed since. Please ask again."] == notices
+    thanks = "Thank you! That helps me answer better."
+    assert [thanks, thanks, "The documents have changed since then. Please ask again."] == notices
 
 
 @pytest.mark.parametrize("certainty", ["unsure", "none"])

@@ -227,6 +227,8 @@ def test_names_of_groups_above_the_first_line() -> None:
         *words(446, "Nordholm", "41", "74", "42", "78", xs=xs),
     ]
     years = [TextLine(x, 524, year, 8) for x, year in ((170, "2019"), (270, "2020"))]
-    assert "Port: Skerry\n2019\nBoats: 21\nCrew: 84\n2020\nBoats: 22\nCrew: 88" in read([*years, *table], rulings)
+    assert "Port: Skerry\n2019\nBoats: 21\nCrew: 84\n2020\nBoats: 22\nCrew: 88" in read(
+        [*years, *table], rulings
+    )
     beside = [TextLine(x, 524, text, 8) for x, text in ((40, "Boats by port"), (270, "2020"))]
     assert "Port: Skerry\nBoats: 21\nCrew: 84\nBoats: 22\nCrew: 88" in read([*beside, *table], rulings)
