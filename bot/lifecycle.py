@@ -1,4 +1,4 @@
-"""The life of the bot process: open the documents, reach Telegram, answer until told to stop."""
+"""The life of the bot process: open the documents, reach Telegram, answer until stopped."""
 
 import asyncio
 import contextlib
@@ -77,7 +77,11 @@ def main() -> int:
 
 
 def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT. Return 0, 1 when Telegram refuses the bot, 2 for wrong settings."""
+    """Serve until SIGTERM or SIGINT. Return the exit code.
+
+    0 when stopped; 1 when Telegram refuses the bot or cannot be reached, or no disk space is left; 2 for
+    wrong settings.
+    """
     configure(settings.log_level, settings.log_format, settings.secrets)
     try:
         asyncio.run(serve(settings))
@@ -91,7 +95,7 @@ def run(settings: Settings) -> int:
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until told to stop.
+    """Serve until stopped.
 
     Raises ConfigError or FolderError for settings to correct, StartError for what Telegram refuses.
     """
@@ -306,7 +310,7 @@ class TelegramConnection:
         self._dispatcher: Dispatcher
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Answer updates until told to stop; raises StartError."""
+        """Answer updates until stopped; raises StartError."""
         resources, bot = self._resources, self._bot
         if not await run_until_stopped(stop, _retry_start(bot, bot.initialize)):
             return

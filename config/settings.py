@@ -200,7 +200,7 @@ class Settings(BaseSettings):
     )
     opensearch_url: Annotated[SecretStr, AfterValidator(_check_node_addresses)] | None = Field(
         default=None,
-        description="An OpenSearch cluster to search instead of the embedded index: the addresses of its "
+        description="An OpenSearch cluster to search instead of the local index: the addresses of its "
         "nodes, separated by commas. Secret, as they may have a user name and a password.",
     )
     opensearch_api_key: Annotated[SecretStr, AfterValidator(_check_api_key)] | None = Field(

@@ -2,7 +2,6 @@
 
 Positions in a document are spans over its text, so that a quote is verbatim by construction. Ids are stable
 across machines, and short enough for links and buttons.
-
 """
 
 import base64
@@ -86,7 +85,7 @@ class ScanMark:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The span of rows with values, told with the names of their columns, and the title of their table."""
+    """The span of rows with values, each with the names of its columns, and the title of their table."""
 
     span: Span
     title: str = ""
@@ -310,10 +309,10 @@ class Answer:
     """The result of a question.
 
     `citations` are ordered best first; unless `certainty` is "sure" they are the closest passages rather than
-    an answer. `confidence` is from 0 to 1, comparable between questions and corpora. `suggestion` is the
-    question with misspelt words corrected from the corpus, or None. `asks_nothing` is True for small talk and
-    questions without content words. If a question has several `parts`, the first citations, as many as these,
-    answer one each.
+    an answer. `confidence` is from 0 to 1, comparable between questions and libraries. `suggestion` is the
+    question with misspelt words corrected from the documents, or None. `asks_nothing` is True for small talk
+    and questions without content words. If a question has several `parts`, the first citations, as many as
+    these, answer one each.
     """
 
     question: str

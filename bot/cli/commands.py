@@ -117,7 +117,7 @@ def chat(docs: Path | None) -> None:
 @click.option(
     "--fresh",
     is_flag=True,
-    help="With a cluster: re-read unchanged documents, too. Without one, every document is read.",
+    help="With a cluster: re-read unchanged documents too. Without one, every document is always re-read.",
 )
 @list_all_option
 def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
@@ -190,7 +190,8 @@ def evaluate(  # noqa: PLR0913  # one for each option
 def report_feedback(folders: tuple[Path, ...], *, as_json: bool) -> None:
     """Summarise what people asked, what was not answered, and what was voted down.
 
-    The bot stores this only when FEEDBACK_DIR is set, without who asked.
+    Reads FEEDBACK_DIR, or the folders given with --feedback. The bot stores this only when FEEDBACK_DIR is
+    set, without who asked.
     """
     from bot.cli import feedback_report
 
@@ -258,8 +259,8 @@ def delete(chat: int, bot: int | None, *, yes: bool) -> None:
 def check(docs: Path | None, *, list_all: bool) -> None:
     """Check that everything is ready to run.
 
-    Checks the token, documents, index and backend, one line each. Exit codes: 0; 1 if
-    something has to be fixed; 2 for a wrong option or an unusable setting.
+    Checks the token, documents, index and backend, one line each.
+    Exit codes: 0; 1 if something has to be fixed; 2 for a setting that cannot be used.
     """
     from bot.cli.diagnostics import run_checks
     from config.settings import read_settings
@@ -274,7 +275,11 @@ def check(docs: Path | None, *, list_all: bool) -> None:
 
 @main.command()
 def run() -> None:
-    """Run the bot on Telegram until it is told to stop."""
+    """Run the bot on Telegram until it is stopped.
+
+    Exit codes: 0 when it was stopped; 1 if Telegram rejects the bot or cannot be reached, or no disk space is
+    left; 2 for a setting that cannot be used.
+    """
     from bot.concurrency import end_process
     from bot.lifecycle import run as run_bot
     from config.settings import read_settings

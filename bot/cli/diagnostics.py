@@ -69,7 +69,7 @@ def run_checks(settings: Settings, folder: Path, *, list_all: bool = False) -> I
         yield from asyncio.run(_check_cluster(settings, folder, list_all=list_all))
     else:
         yield from _check_documents(settings, folder, list_all=list_all)
-        yield CheckResult("backend", ok=True, message="embedded: the index is on this machine")
+        yield CheckResult("backend", ok=True, message="local: the index is on this machine")
     yield from _check_folders(settings)
     if settings.webhook_url and settings.feedback_dir:
         yield CheckResult("feedback", ok=None, message=_SEVERAL_MACHINES.format(folder=settings.feedback_dir))

@@ -43,7 +43,7 @@ from retrieval.model import Source, chat_folder
 _log = logging.getLogger(__name__)
 
 Scope: TypeAlias = Literal["both", "own", "library"]
-"""What a chat asks: its own documents and the library, or one of them."""
+"""What a chat searches: its own documents and the library, or one of them."""
 
 # As many texts are encoded in ten seconds or so, and somebody who has just sent a document waits for them.
 _MAX_URGENT_TEXTS = 400
@@ -152,7 +152,7 @@ class ChatSize:
 
 @dataclass(frozen=True, slots=True)
 class ChatLibrary:
-    """What a chat asks. `scope` is what it has chosen, None for a chat without documents of its own."""
+    """What a chat searches. `scope` is what it has chosen, None for a chat without documents of its own."""
 
     library: AnyLibrary
     scope: Scope | None = None
@@ -210,7 +210,7 @@ class ChatDocumentStore:
         return sorted(int(name) for name in names if _is_chat_id(name))
 
     async def chosen_library(self, chat: int, shared: SingleLibrary) -> ChatLibrary:
-        """Return what a chat asks: its documents, the library, or both. Failures to open are logged."""
+        """Return what a chat searches: its documents, the library, or both. Failures to open are logged."""
         if not self.exists(chat):
             return ChatLibrary(shared)
         try:
@@ -395,7 +395,7 @@ class ChatDocumentStore:
                 used.touch()
 
     def set_scope(self, chat: int, scope: Scope) -> None:
-        """Choose what a chat asks from now on. Blocks; raises OSError."""
+        """Choose what a chat searches from now on. Blocks; raises OSError."""
         with self.locked(chat):
             self.write_record(chat, replace(self.record(chat), scope=scope))
 

@@ -44,7 +44,7 @@ async def status(update: Update, context: BotContext) -> None:
             "documents": str(len(library.sources)),
             "passages": str(library.passages),
             "version": library.version[:8],
-            "backend": "embedded" if context.state.document_manager else "OpenSearch",
+            "backend": "local" if context.state.document_manager else "OpenSearch",
             "hours": str(minutes // 60),
             "minutes": str(minutes % 60),
             "answers": str(figures.answers),

@@ -74,7 +74,7 @@ class ChatDocumentHandlers:
         self._limits = limits
 
     async def choose_library(self, update: Update, context: BotContext) -> None:
-        """Answer an update from what its chat asks; runs before the handlers."""
+        """Answer an update from what its chat searches; runs before the handlers."""
         chat = update.effective_chat
         if chat is not None and update.guest_message is None:
             await context.choose_library(chat.id)

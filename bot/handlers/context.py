@@ -129,7 +129,7 @@ class BotContext(CallbackContext[BotClient, Data, Data, BotState]):
 
     @property
     def library(self) -> AnyLibrary:
-        """The documents that the chat of the update asks."""
+        """The documents that the chat of the update searches."""
         return self._chat_library.library if self._chat_library else self.bot_data.library
 
     @property
@@ -138,7 +138,7 @@ class BotContext(CallbackContext[BotClient, Data, Data, BotState]):
         return self._chat_library is not None and self._chat_library.scope is not None
 
     async def choose_library(self, chat: int) -> None:
-        """Answer this update from what a chat asks."""
+        """Answer this update from what a chat searches."""
         chat_documents = self.state.chat_documents
         if chat_documents is not None:
             self._chat_library = await chat_documents.chosen_library(chat, self.state.library)
@@ -146,7 +146,7 @@ class BotContext(CallbackContext[BotClient, Data, Data, BotState]):
                 chat_documents.note_use(chat)
 
     async def name_tables(self) -> list[NameTable]:
-        """Return the names of the documents that the chat of the update asks."""
+        """Return the names of the documents that the chat of the update searches."""
         return await self.state.name_tables.of(self.library)
 
     @property

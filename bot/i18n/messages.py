@@ -91,7 +91,7 @@ class Texts:
         """Follows `uploads` or `help_uploads`, for people who may add documents to the library, too."""
         return self._(
             "As you are one of my admins, I ask whether it is for this chat only or for the library, which "
-            "everyone can ask."
+            "I search for everyone."
         )
 
     @property
@@ -99,7 +99,7 @@ class Texts:
         """For people who may add documents to the library, where others cannot send any."""
         return self._(
             "As you are one of my admins, you can send me documents: I add them to the library, which "
-            "everyone can ask."
+            "I search for everyone."
         )
 
     @property
@@ -528,7 +528,7 @@ class Texts:
 
     @property
     def no_places(self) -> str:
-        return self._("None of these words occurs in the documents.")
+        return self._("No place in the documents has any of these words.")
 
     def page_of(self, number: int, count: int) -> str:
         return self._("Page {number} of {count}").format(number=number, count=count)
@@ -617,7 +617,9 @@ class Texts:
 
     @property
     def document_is_pictures(self) -> str:
-        return self._("it has pictures only, and no text that I could quote; have its text recognised first")
+        return self._(
+            "it contains only pictures and no text to quote; run text recognition (OCR) on it first"
+        )
 
     @property
     def scan_language_missing(self) -> str:
@@ -692,7 +694,7 @@ class Texts:
 
     @property
     def scope_question(self) -> str:
-        return self._("Where should I look for answers?")
+        return self._("Which documents should I search?")
 
     @property
     def scope_both(self) -> str:
@@ -735,7 +737,7 @@ class Texts:
 
     @property
     def forgotten(self) -> str:
-        return self._("Done. Nothing of the documents of this chat is left.")
+        return self._("Done. All documents of this chat have been deleted.")
 
     @property
     def nothing_to_forget(self) -> str:

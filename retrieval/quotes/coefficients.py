@@ -1,7 +1,8 @@
 """The fitted coefficients of quotes and of confidence, and the thresholds of certainty.
 
-The coefficients are the only fitted constants. Those with vectors come from encyclopaedia questions in five
-languages and everyday questions about 28 collections in nine, those for words alone from seven of these.
+Besides the direction in e5_answers.npy, these are the only fitted constants. Those with vectors come from
+encyclopaedia questions in five languages and everyday questions about 28 collections in nine, those for words
+alone from seven of these.
 docs/ranking.md has the method, the contribution of each feature and the results on unseen collections. A
 negative coefficient corrects for what two features both count. That of `asks` for words alone is of the size
 of those that were fitted.

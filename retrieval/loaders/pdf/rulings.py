@@ -74,7 +74,7 @@ class Grid:
         )
 
     def with_row_above(self, top: float, groups: Sequence[tuple[int, int]]) -> "Grid":
-        """Return the grid with a row up to `top`; `groups` are the first and last columns of wide cells."""
+        """Return the grid with a row up to `top`; `groups` are first and last columns of its wide cells."""
         firsts = {column: (first, last) for first, last in groups for column in range(first, last + 1)}
         row = (firsts.get(column, (column, column)) for column in range(len(self.xs) - 1))
         return Grid(

@@ -50,7 +50,7 @@ async def test_status(manager: Any, telegram: Any) -> None:
         manager.bot.bot_data.metrics.count_question(certainty)
     await deliver(manager.bot, message=message("/status"))
     (text,) = telegram.texts()
-    assert ["Documents: 1", "Passages: 12", "Index: 01234567, embedded"] == text.splitlines()[:3]
+    assert ["Documents: 1", "Passages: 12", "Index: 01234567, local"] == text.splitlines()[:3]
     assert "Questions answered: 1, not sure: 1, declined: 2" in text.splitlines()
 
 
