@@ -94,8 +94,9 @@ def summary_text(summary: FeedbackSummary) -> str:
     if not summary.asked and not summary.up and not summary.down:
         return "Nothing has been asked yet."
     counts = (
-        f"{summary.first_day} to {summary.last_day}: {summary.asked} questions: {summary.answered} answered, "
-        f"{summary.unsure} not sure, {summary.declined} not answered; 👍 {summary.up}, 👎 {summary.down}"
+        f"{summary.first_day} to {summary.last_day}, {count_noun(summary.asked, 'question')}: "
+        f"{summary.answered} answered, {summary.unsure} not sure, {summary.declined} not answered; "
+        f"👍 {summary.up}, 👎 {summary.down}"
     )
     lines = [
         counts,

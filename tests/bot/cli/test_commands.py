@@ -393,7 +393,7 @@ def test_a_report_of_feedback(verbatim: Calling, feedback: Path) -> None:
     )
     assert (0, by_option.stdout) == (by_setting.returncode, by_setting.stdout)
     assert [
-        "2024-01-02 to 2024-01-03: 3 questions: 2 answered, 0 not sure, 1 not answered; 👍 0, 👎 1",
+        "2024-01-02 to 2024-01-03, 3 questions: 2 answered, 0 not sure, 1 not answered; 👍 0, 👎 1",
         "",
         "Not answered",
         "     1 how deep?",
