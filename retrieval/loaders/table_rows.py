@@ -23,6 +23,7 @@ from retrieval.loaders.document_builder import DocumentBuilder
 MAX_PART_CHARS = 280
 _MAX_COLUMN_NAME_CHARS = 200
 _MAX_SECTION_CHARS = 100
+_MAX_SECTION_NUMBERS = 3
 _MAX_TITLE_CHARS = 200
 _MAX_TITLE_CELLS = 2
 _MAX_HEADER_ROWS = 4
@@ -457,7 +458,11 @@ def _is_of_values(body: Sequence[TableRow]) -> bool:
 def _is_section(body: Sequence[TableRow], number: int, keys: int) -> bool:
     """Return whether a row has a single short cell, among the first columns, that names the rows below."""
     row = body[number]
-    if len(row.filled) != 1 or row.filled[0] >= keys or len(row.cells[row.filled[0]]) > _MAX_SECTION_CHARS:
+    if len(row.filled) != 1 or row.filled[0] >= keys:
+        return False
+    text = row.cells[row.filled[0]]
+    # A row whose columns could not be told apart names nothing.
+    if len(text) > _MAX_SECTION_CHARS or sum(map(_is_amount, text.split())) > _MAX_SECTION_NUMBERS:
         return False
     return number + 1 < len(body) and len(body[number + 1].filled) > 1
 

@@ -147,6 +147,12 @@ def test_groups_of_rows() -> None:
     assert ["Item: Oil\nFee: 5", "Item: Rope"] == parts(table("Item | Fee", "Oil | 5", "Rope |"))
 
 
+def test_rows_in_one_cell_name_no_others() -> None:
+    """A row whose columns were not told apart is read as it is, not taken for the name of the rows below it."""
+    rows = table("State | Boats | Crew", "Alba | 1 | 2", "Guam 0 100 55 12 30 171", "Idaho | 3 | 4")
+    assert ["State: Alba\nBoats: 1\nCrew: 2", "State: Idaho\nBoats: 3\nCrew: 4"] == parts(rows)[::2]
+
+
 def test_rows_without_label() -> None:
     """A row that begins with a name or a year has the cells before it in common with the row above."""
     rows = table("State | Year | Sum", "Maine | 2015 | 5", " | 2016 | 7", " | Change | 2", " |  | 14")
