@@ -148,7 +148,7 @@ def test_groups_of_rows() -> None:
 
 
 def test_rows_in_one_cell_name_no_others() -> None:
-    """A row whose columns were not told apart is read as it is, not taken for the name of the rows below it."""
+    """A row whose columns were not found is read as it is, not taken for the name of the rows below it."""
     rows = table("State | Boats | Crew", "Alba | 1 | 2", "Guam 0 100 55 12 30 171", "Idaho | 3 | 4")
     assert ["State: Alba\nBoats: 1\nCrew: 2", "State: Idaho\nBoats: 3\nCrew: 4"] == parts(rows)[::2]
 
