@@ -130,6 +130,7 @@ def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
         tesseract.languages.cache_clear()
 
 
+@pytest.mark.slow
 @needs_engine
 @pytest.mark.parametrize("turn", [0, 90, 180])
 def test_the_engine_reads_a_page(turn: int) -> None:
