@@ -77,7 +77,8 @@ async def test_names_that_cannot_be_resolved_for_ten_minutes(
             await bot.shutdown()
             starts += 1
     assert OUTAGE_SECONDS / 30 <= starts
-    assert starts == len(caplog.messages)
+    # Other warnings, such as those of asyncio on a busy machine, do not count.
+    assert starts == sum(message.startswith("Telegram cannot be reached") for message in caplog.messages)
     bot = build_bot(settings, Metrics(), CancellableWaits())
     reachable = FakeTelegram()
     bot._request = (reachable, reachable)
