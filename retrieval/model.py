@@ -19,6 +19,8 @@ from retrieval.errors import ProblemKind
 Unit = Literal["line", "paragraph", "page", "slide", "row", "chapter", "time", "cell", "record", "message"]
 # The units of tables and records: such a document is no running text.
 ROW_UNITS: frozenset[Unit] = frozenset({"row", "record"})
+# The headers that the text of a mail begins with, as "From: ...".
+SHOWN_MAIL_HEADERS = ("From", "To", "Cc", "Date")
 
 # Of quotes that OCR was this sure of, 9 words in 10 and more are right; below it, fewer.
 MIN_OCR_CONFIDENCE = 80.0

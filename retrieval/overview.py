@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from retrieval.language import script, tokenize
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model import ROW_UNITS, Citation, Passage, Section, Span
+from retrieval.model import ROW_UNITS, SHOWN_MAIL_HEADERS, Citation, Passage, Section, Span
 from retrieval.query.query import load_stopwords
 from retrieval.quotes.quote_selection import Excerpt, cite, drop_altered
 from retrieval.sentences import pieces
@@ -32,7 +32,7 @@ _MIN_LETTERS = 0.75
 _SENTENCE_END = regex.compile(r"[.!?…؟。！？।۔][\p{Pe}\p{Pf}\"'”’]*$")
 _SENTENCE_START = regex.compile(r"[\p{Pi}\p{Ps}\"'“„«¿¡]*[\p{Lu}\p{Lt}\p{Lo}]")
 _LETTER = regex.compile(r"[\p{L}\p{M}]")
-_MAIL_HEADER = regex.compile(r"(?:From|To|Cc|Date): ")
+_MAIL_HEADER = regex.compile(rf"(?:{'|'.join(SHOWN_MAIL_HEADERS)}): ")
 # Figures for these are in docs/ranking.md.
 _TITLE_WEIGHT = 0.5
 _POSITION_WEIGHT, _POSITION_WEIGHT_OF_LONG = 1.0, 0.3
@@ -138,15 +138,13 @@ def _sentences(passages: Sequence[Passage], quote_chars: int) -> Iterator[_Sente
 def _first_rows(sentences: Sequence[_Sentence]) -> list[_Sentence]:
     """Return the beginnings of the first rows, from each sheet. A wide row may be several passages."""
     firsts: dict[tuple[str, ...], list[_Sentence]] = {}
-    passage = None
+    before: tuple[object, ...] = ()
     for sentence in sentences:
-        is_new = passage is None or (sentence.passage.label, sentence.passage.section) != (
-            passage.label,
-            passage.section,
-        )
-        if is_new or (sentence.passage is not passage and sentence.passage.label is None):
-            firsts.setdefault(sentence.passage.heading, []).append(sentence)
         passage = sentence.passage
+        row = (passage.section, id(passage) if passage.label is None else passage.label)
+        if row != before:
+            firsts.setdefault(passage.heading, []).append(sentence)
+        before = row
     sheets = list(firsts.values())[:_OVERVIEW]
     return [sentence for sheet in sheets for sentence in sheet[: max(_OVERVIEW // len(sheets), 1)]]
 

@@ -25,7 +25,7 @@ from retrieval.loaders.decoding import decode
 from retrieval.loaders.document_builder import DocumentBuilder, title_from_name
 from retrieval.loaders.html.html import extract_all_blocks, parse_html
 from retrieval.loaders.text.plain_text import find_paragraphs
-from retrieval.model import Document
+from retrieval.model import SHOWN_MAIL_HEADERS, Document
 
 _QUOTED_LINE = regex.compile(r"(?:[ \t]*[>|](?=[\s>|]|\S))+ ?")
 _QUOTE_MARK = regex.compile(r"[ \t]*>")
@@ -284,8 +284,7 @@ def _free_name(name: str, taken: Mapping[str, object]) -> str:
 MAX_PARTS = 5000
 MAX_DEPTH = 32
 _HEADER_ERRORS = (ValueError, LookupError, TypeError, MessageError)
-_SHOWN_HEADERS = ("From", "To", "Cc", "Date")
-_EXPECTED_HEADERS = (*_SHOWN_HEADERS, "Subject", "Received", "Message-ID", "Content-Type", "MIME-Version")
+_EXPECTED_HEADERS = (*SHOWN_MAIL_HEADERS, "Subject", "Received", "Message-ID", "Content-Type", "MIME-Version")
 _UUENCODED = re.compile(r"^begin [0-7]{3,4} (?P<name>\S.*)\n(?P<lines>(?:[ -`]{1,61}\n)+)end$", re.MULTILINE)
 _FLOWED_BREAK = re.compile(r"(?<=\S) \n(?![>\n])")
 MAX_MESSAGES = 50_000
@@ -360,7 +359,7 @@ def read_messages(data: bytes, name: str) -> Iterator[Email]:
 def _messages(root: Part, name: str) -> Iterator[Email]:
     reader = _PartReader(name)
     text, html = reader.read(root, 0)
-    headers = [(header, _header(root, header)) for header in _SHOWN_HEADERS]
+    headers = [(header, _header(root, header)) for header in SHOWN_MAIL_HEADERS]
     subject = _header(root, "Subject")
     yield Email(subject, _date(root), headers, text, html, reader.attachments)
     for inner in reader.messages:

@@ -435,8 +435,8 @@ def match_forms(query: Query, forms: Vocabulary) -> NDArray[np.bool_]:
     query_grams = list(set().union(*grams_by_word))
     matched_grams, matched_forms = forms.find_grams(query_grams)
     for own in grams_by_word:
-        is_chat_document = np.array([gram in own for gram in query_grams])
-        shared = np.bincount(matched_forms[is_chat_document[matched_grams]], minlength=len(forms))
+        is_own = np.array([gram in own for gram in query_grams])
+        shared = np.bincount(matched_forms[is_own[matched_grams]], minlength=len(forms))
         is_match |= shared > _MIN_HIGHLIGHT_GRAM_SHARE * np.maximum(forms.grams.lengths, len(own))
     return is_match
 
