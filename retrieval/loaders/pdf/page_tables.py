@@ -39,7 +39,7 @@ from retrieval.loaders.pdf.number_rows import (
 from retrieval.loaders.pdf.ruled_tables import RuledTable, find_ruled_tables, mode_of
 from retrieval.loaders.pdf.tables_side_by_side import SideBySide, find_side_by_side
 from retrieval.loaders.pdf.word_tables import WordTable, find_word_tables
-from retrieval.loaders.table_rows import TableRow, are_column_numbers, header_rows, lay_out
+from retrieval.loaders.table_rows import Header, TableRow, are_column_numbers, header_rows, lay_out
 
 _YEAR = regex.compile(r"(?:19|20)\d\d")
 _DIGIT = regex.compile(r"\d")
@@ -142,28 +142,33 @@ def _lay_out_ruled(table: RuledTable, above: RuledTable | None) -> PageTable:
     if above and table.continues(above):
         header = [replace(row, is_header=True) for row in above.header]
         table = replace(table, header=above.header)
-    laid_out = [
-        LaidOutRow(_laid_out(sources[0], part), sources)
-        for text in lay_out([*header, *table.rows], mode_of(len(table.xs) - 1))
-        for sources in [table.sources[text.row - len(header)]]
-        for part in text.parts
-    ]
-    return PageTable(table.lines, tuple(laid_out), table.rest, table)
+    body = [(row, sources[0], sources) for row, sources in zip(table.rows, table.sources, strict=True)]
+    laid_out = _lay_out_rows(header, body, mode_of(len(table.xs) - 1))
+    return PageTable(table.lines, laid_out, table.rest, table)
 
 
 def _lay_out_words(table: WordTable) -> PageTable:
-    rows = [TableRow(table.names, is_header=True), *map(TableRow, table.cells)]
-    laid_out = [
-        LaidOutRow(_laid_out(source, part), (source,))
-        for text in lay_out(rows)
-        for source in [table.lines[text.row - 1]]
-        for part in text.parts
-    ]
-    return PageTable((*table.header, *table.lines), tuple(laid_out))
+    body = [(TableRow(cells), line, (line,)) for cells, line in zip(table.cells, table.lines, strict=True)]
+    laid_out = _lay_out_rows([TableRow(table.names, is_header=True)], body)
+    return PageTable((*table.header, *table.lines), laid_out)
 
 
-def _laid_out(source: Line, text: str) -> Line:
-    return replace(source, text=text, char_indices=[-1] * len(text), is_laid_out=True)
+def _lay_out_rows(
+    header: Sequence[TableRow],
+    body: Sequence[tuple[TableRow, Line, tuple[Line, ...]]],
+    mode: Header = "evident",
+) -> tuple[LaidOutRow, ...]:
+    """Return the rows below those that name the columns; a row comes with its place and its sources."""
+    laid_out: list[LaidOutRow] = []
+    for text in lay_out([*header, *(row for row, _, _ in body)], mode):
+        if text.row >= len(header):
+            _, place, sources = body[text.row - len(header)]
+            laid_out += [LaidOutRow(_laid_out(place, part), sources) for part in text.parts]
+    return tuple(laid_out)
+
+
+def _laid_out(place: Line, text: str) -> Line:
+    return replace(place, text=text, char_indices=[-1] * len(text), is_laid_out=True)
 
 
 def _read_side_by_side(chars: PageChars, place: SideBySide) -> PageTable | None:
@@ -394,15 +399,9 @@ class _NumberTableFinder:
         body = list(self._body([*reversed(sections), *group], cells))
         if not header and (named := header_rows([row for row, _ in body])):
             self._columns, self._header = columns, [replace(row, is_header=True) for row in named]
-        laid_out = [
-            LaidOutRow(_laid_out(source, part), self._lines_of(source))
-            for text in lay_out([*header, *(row for row, _ in body)])
-            if text.row >= len(header)
-            for source in [body[text.row - len(header)][1]]
-            for part in text.parts
-        ]
+        laid_out = _lay_out_rows(header, [(row, line, self._lines_of(line)) for row, line in body])
         lines = (own for line in (*header_lines, *sections, *group) for own in self._lines_of(line))
-        return PageTable(tuple(lines), tuple(laid_out))
+        return PageTable(tuple(lines), laid_out)
 
     def _lines_of(self, line: Line) -> tuple[Line, ...]:
         """Return the lines of the page that a line stands for."""
