@@ -100,7 +100,7 @@ def ask(
 def chat(docs: Path | None) -> None:
     """Ask and answer in the terminal.
 
-    An empty line shows the next quote, /help explains, Ctrl-D ends.
+    An empty line shows the next quote, /help explains, quit or Ctrl-D ends.
     """
     from bot.cli import questions
 

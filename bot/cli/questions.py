@@ -286,9 +286,11 @@ async def _render_overview(source: Source, library: SingleLibrary, texts: Texts,
 
 # A line that begins like this is no question but a command, such as those of the bot in Telegram.
 _COMMAND = re.compile(r"\s*/[a-z]\w*(\s|$)", re.IGNORECASE)
+# A line of one of these words ends the chat.
+_QUIT = frozenset({"quit", "exit", "/quit", "/exit"})
 _CHAT_HELP = """\
 Write a question, and the documents are searched for the sentences that answer it.
-Enter alone shows the next quote. "And when was that?" asks on about the question before. Ctrl-D ends.
+Enter alone shows the next quote. "And when was that?" asks on about the question before. quit or Ctrl-D ends.
 The commands of the bot in Telegram, such as /search and /sources, do not work here.
 """
 
@@ -347,7 +349,7 @@ def chat(docs: Path | None) -> None:
     with open_documents(docs) as (library, runner):
         print_text(
             f"{count_noun(library.passages, 'passage')} of {count_noun(len(library.sources), 'document')}."
-            " Ask; Enter alone shows the next quote, Ctrl-D ends.\n"
+            " Ask; Enter alone shows the next quote, quit ends.\n"
         )
         for line in _input_lines():
             if _COMMAND.match(line):
@@ -398,8 +400,8 @@ def _input_lines() -> Iterator[str]:
 
         prompt = "? "
     try:
-        while True:
-            yield input(prompt)
+        while (line := input(prompt)).strip().casefold() not in _QUIT:
+            yield line
     except (EOFError, KeyboardInterrupt):
         if prompt:
             print_text("")

@@ -6,6 +6,7 @@ A question may be about the documents themselves: what one is about, or which th
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,10 +14,11 @@ from telegram import Chat, ChatMember, Message, MessageEntity, Update
 from telegram.error import BadRequest
 
 from bot.concurrency import in_thread
+from bot.documents.chat_document_store import sources_in_upload
 from bot.handlers.access import is_member
 from bot.handlers.context import BotContext
 from bot.i18n.messages import small_talk_reply
-from bot.telegram.messaging import is_unchanged, question_of, require_message, send_reply
+from bot.telegram.messaging import attached_file, is_unchanged, question_of, require_message, send_reply
 from bot.views import answers, browse, inline
 from bot.views.browse import render_overview
 from bot.views.help import greeting, group_greeting, help_text, link_not_opened, no_documents
@@ -32,7 +34,7 @@ from bot.views.message import (
     text_reply,
 )
 from bot.views.refusals import explain_unreadable, is_link
-from retrieval.model import Source, document_of
+from retrieval.model import Source, chat_document_name, document_of
 from retrieval.query.document_names import documents_meant, find_files, find_titles, only_document_about
 from retrieval.query.intent import (
     DocumentQuestionKind,
@@ -46,6 +48,8 @@ _log = logging.getLogger(__name__)
 # The id of a passage, and the id of the group that the document belongs to.
 _GROUP_LINK = re.compile(r"([A-Za-z0-9_-]{20})(-[0-9]{1,20})")
 _PASSAGE_LINK = re.compile(r"\?start=([A-Za-z0-9_-]{1,64})$")
+# "What is this about?" within this time is about the file sent last.
+_JUST_SENT_SECONDS = 600.0
 
 
 async def start(update: Update, context: BotContext) -> None:
@@ -301,17 +305,17 @@ async def _render_overview(
 ) -> Reply | None:
     """Return the overview of a document, or a choice of documents; None if no document has the name.
 
-    A name such as "the article" is no name. With `is_whole`, the name must be a whole title or file name.
+    A name such as "the article" is no name: then the document replied to is meant, or the one just sent into
+    the chat. With `is_whole`, the name must be a whole title or file name.
     """
     sources = context.library.sources
     if not sources:
         return text_reply(no_documents(recipient))
-    replied_to = None if name and not is_any_document(name) else _document_replied_to(message, context)
-    candidates = (
-        [replied_to]
-        if replied_to
-        else await in_thread(lambda: documents_meant(name, sources, is_whole=is_whole))
-    )
+    candidates: Sequence[Source] = ()
+    if not name or is_any_document(name):
+        candidates = _documents_replied_to(message, context) or _documents_just_sent(message, context)
+    if not candidates:
+        candidates = await in_thread(lambda: documents_meant(name, sources, is_whole=is_whole))
     if not candidates:
         return None
     if len(candidates) == 1:
@@ -322,13 +326,40 @@ async def _render_overview(
     return browse.render_overview_choice(sources, 0, recipient) if len(candidates) == len(sources) else None
 
 
-def _document_replied_to(message: Message, context: BotContext) -> Source | None:
-    """Return the document of the first quote in the bot's message that a message replies to."""
+def _documents_replied_to(message: Message, context: BotContext) -> list[Source]:
+    """Return the documents that the message replied to is about.
+
+    They are those of the file in it or, in a message of the bot, the one of its first quote or the file that
+    it names.
+    """
     other = message.reply_to_message
-    if other is None or other.from_user is None or other.from_user.id != message.get_bot().id:
-        return None
+    if other is None:
+        return []
+    if file := attached_file(other):
+        return _documents_of_file(file.name, message.chat.id, context)
+    if other.from_user is None or other.from_user.id != message.get_bot().id:
+        return []
     for entity in (*other.entities, *other.caption_entities):
         link = _PASSAGE_LINK.search(entity.url or "") if entity.type == MessageEntity.TEXT_LINK else None
         if link and (source := context.library.source(document_of(link[1]))):
-            return source
-    return None
+            return [source]
+    for name in other.parse_entities([MessageEntity.CODE]).values():
+        if documents := _documents_of_file(name, message.chat.id, context):
+            return documents
+    return []
+
+
+def _documents_just_sent(message: Message, context: BotContext) -> list[Source]:
+    """Return the documents of the latest file that somebody sent into the chat, if that was minutes ago."""
+    store = context.state.chat_documents
+    added = store.record(message.chat.id).added if store and context.has_chat_documents else {}
+    latest = max(added, key=lambda name: added[name].at, default=None)
+    if latest is None or time.time() - added[latest].at > _JUST_SENT_SECONDS:
+        return []
+    return _documents_of_file(latest, message.chat.id, context)
+
+
+def _documents_of_file(name: str, chat: int, context: BotContext) -> list[Source]:
+    """Return the documents of a file in the chat or the library: one, or those of an archive."""
+    sources = context.library.sources
+    return sources_in_upload(sources, chat_document_name(chat, name)) or sources_in_upload(sources, name)

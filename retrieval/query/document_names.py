@@ -7,7 +7,7 @@ file names or titles as they are written.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from pathlib import PurePosixPath
 from typing import Self
 
@@ -44,7 +44,7 @@ def documents_meant(name: str, sources: Sequence[Source], *, is_whole: bool = Fa
     "The manual" and "the mail" are the only document of this kind, if there is one. With `is_whole`, the name
     must be a whole title, file name or kind.
     """
-    found = find_documents(name, sources, is_whole=is_whole) or _only_one_of_kind(name, sources)
+    found = _find_without_article(name, sources, is_whole=is_whole) or _only_one_of_kind(name, sources)
     return list(sources) if not found and (not name or is_any_document(name)) else found
 
 
@@ -56,8 +56,24 @@ def only_document_about(text: str, sources: Sequence[Source]) -> Source | None:
     question = parse_document_question(text)
     if question is None or question.kind is not DocumentQuestionKind.CONTENTS:
         return None
-    found = find_documents(question.subject, sources)
+    found = _find_without_article(question.subject, sources)
     return found[0] if len(found) == 1 else None
+
+
+def _find_without_article(name: str, sources: Sequence[Source], *, is_whole: bool = False) -> list[Source]:
+    """Return what `find_documents` does; if that is nothing, what it does without articles of any language.
+
+    "What does the Satzung say" asks in English for a German document.
+    """
+    if found := find_documents(name, sources, is_whole=is_whole):
+        return found
+    words = name.split()
+    rest = list(dropwhile(_is_function_word, words))
+    return find_documents(" ".join(rest), sources, is_whole=is_whole) if len(rest) < len(words) else []
+
+
+def _is_function_word(word: str) -> bool:
+    return any(word.casefold() in stopwords.function_words for stopwords in load_stopwords().values())
 
 
 # The kinds of files that people have words for, which a title rarely has.

@@ -108,6 +108,24 @@ async def test_a_document_is_for_its_chat_only(running: Running) -> None:
         assert FACT in str(await ada.inline(QUESTION))
 
 
+async def test_what_a_document_just_sent_is_about(running: Running) -> None:
+    """A question about "this" means the file sent last, or the one that the message replies to."""
+    async with Sandbox.at(running.url) as sandbox:
+        ada = await sandbox.private_chat("Nora")
+        await add_document(ada)
+        note = b"Harbour note\n\nThe ferry to Quince Island leaves at noon on every day but Monday.\n"
+        read = await add_document(ada, "note.txt", note)
+        overview = await ask(ada, "what is this about?")
+        assert "leaves at noon" in overview.text
+        assert FACT not in overview.text
+        await ada.send("what is this about?", reply_to=read.id)
+        assert "leaves at noon" in (await ada.next_message(timeout=TIMEOUT_SECONDS)).text
+        lease = await add_document(ada, "second.txt", LEASE.replace("Quince", "Plum").encode())
+        await add_document(ada, "later.txt", note.replace(b"noon", b"dawn"))
+        await ada.send("summarize this", reply_to=lease.id)
+        assert FACT in (await ada.next_message(timeout=TIMEOUT_SECONDS)).text
+
+
 async def test_links_and_buttons_from_another_chat_open_nothing(running: Running) -> None:
     """A deep link, and every button of Ada's chat forged in Omar's, opens nothing and says so kindly."""
     async with Sandbox.at(running.url) as sandbox:

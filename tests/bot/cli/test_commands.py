@@ -317,6 +317,13 @@ def test_an_index_that_cannot_be_saved(verbatim: Calling, documents: Path, tmp_p
     assert (0, FACT.strip()) == (asked.returncode, asked.stdout.splitlines()[0])
 
 
+@pytest.mark.parametrize("word", ["quit", "EXIT "])
+def test_quitting_a_chat(verbatim: Calling, documents: Path, word: str) -> None:
+    """A line of this word ends `chat`."""
+    done = verbatim("chat", "--docs", documents, typed=f"{word}\n{QUESTION}\n")
+    assert verbatim("chat", "--docs", documents, typed="").stdout == done.stdout
+
+
 @pytest.mark.parametrize("command", ["index", "check"])
 def test_files_that_are_no_documents(verbatim: Calling, documents: Path, command: str) -> None:
     """Files that are no documents are counted by kind in one line, and listed on request."""

@@ -61,6 +61,8 @@ def test_documents_by_name(name: str, found: list[str]) -> None:
         ("pricelist", ["pricelis"]),
         ("the hand book", ["handbook"]),
         ("the price", []),
+        ("the über Ziegen", ["ziegen00"]),
+        ("der Handbook", ["handbook"]),
     ],
 )
 def test_whole_names(name: str, found: list[str]) -> None:
