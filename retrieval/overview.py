@@ -12,7 +12,7 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from retrieval.language import script, tokenize
+from retrieval.language import DENSE_SCRIPTS, script, tokenize
 from retrieval.loaders.chunking import table_of_contents
 from retrieval.model import ROW_UNITS, SHOWN_MAIL_HEADERS, Citation, Passage, Section, Span
 from retrieval.query.query import load_stopwords
@@ -25,8 +25,7 @@ _LONG_DOCUMENT, _LONG_OVERVIEW = 150, 7
 _OVERVIEW = 5
 # Those of about 200 pages; the rest of a longer document is not read.
 _MAX_SENTENCES = 5_000
-# A sentence of these scripts has fewer characters.
-_DENSE_SCRIPTS = frozenset({"Han", "Kana", "Hangul"})
+# A sentence of a dense script has fewer characters.
 _MIN_CHARS, _MIN_DENSE_CHARS = 40, 12
 _MIN_LETTERS = 0.75
 _SENTENCE_END = regex.compile(r"[.!?…؟。！？।۔][\p{Pe}\p{Pf}\"'”’]*$")
@@ -184,7 +183,7 @@ def _openings(sentences: Sequence[_Sentence], quote_chars: int) -> list[_Sentenc
 def _is_whole(sentence: _Sentence) -> bool:
     """Return whether a piece is a sentence that can stand alone, not a heading, a fragment or a formula."""
     text = sentence.text
-    is_dense = script(text) in _DENSE_SCRIPTS
+    is_dense = script(text) in DENSE_SCRIPTS
     if len(text) < (_MIN_DENSE_CHARS if is_dense else _MIN_CHARS):
         return False
     if not (_SENTENCE_END.search(text) and _SENTENCE_START.match(text)):

@@ -6,7 +6,7 @@ Scanned pages are read by OCR, one after the other, in a process with limits of 
 import hashlib
 import logging
 import os
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -24,7 +24,7 @@ from retrieval.documents.worker_pool import limit_worker, wait_for, worker_pool
 from retrieval.errors import DocumentError, ProblemKind, panics_as_errors
 from retrieval.index import segment_writer
 from retrieval.loaders import pictures
-from retrieval.loaders.chunking import split_passages
+from retrieval.loaders.chunking import main_language, split_passages
 from retrieval.loaders.containers import is_in_mail
 from retrieval.loaders.formats import is_document_name, is_picture_name, load_document, read_file
 from retrieval.loaders.pdf.scans import render_page
@@ -248,7 +248,7 @@ def _ingest_file(
                     unread_pages=document.unread_pages,
                 )
             passages = list(split_passages(document))
-        language = Counter(passage.language for passage in passages).most_common(1)[0][0]
+        language = main_language(passages)
         source = Source(document_id(name), name, document.title, len(passages), len(document.text), language)
         return IngestedFile(
             digest,

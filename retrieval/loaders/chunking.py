@@ -1,10 +1,11 @@
 """Splits documents into passages: joins short paragraphs, splits long ones at sentences."""
 
+import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from retrieval.language import detect, script, script_of
+from retrieval.language import DENSE_SCRIPT_FACTOR, DENSE_SCRIPTS, detect, script, script_of
 from retrieval.model import (
     ROW_UNITS,
     Document,
@@ -41,13 +42,13 @@ _MAX_PIECE_CHARS = 300
 # Short blocks say little alone, so they are joined to their neighbours up to the size of a long paragraph.
 MAX_JOINED_CHARS = 700
 _SHORT_BLOCK_CHARS = 250
-# A character of these scripts carries as much text as 2.5 letters of an alphabet.
-_DENSE_SCRIPTS = frozenset({"Han", "Kana", "Hangul"})
-_DENSE_SCRIPT_FACTOR = 2.5
 # Subtitles further apart than this are not quoted together.
 _LONG_PAUSE_SECONDS = 60
 # Units with page numbers; rows and chapters have labels only.
 _PAGE_UNITS = frozenset({"page", "slide"})
+# A text of fewer letters does not tell in which language it is.
+_MIN_PROSE_LETTERS = 25
+_LINK = re.compile(r"\S+://\S+")
 # Rows of tables in texts are passages of their own, too, unless all of the table fits into a quote.
 _MAX_TABLE_CHARS = 280
 
@@ -55,7 +56,7 @@ _MAX_TABLE_CHARS = 280
 def split_passages(document: Document) -> Iterator[Passage]:
     """Yield a document's passages in reading order."""
     text = document.text
-    language = detect("\n".join(block.of(text) for block in document.blocks[:20]))
+    language = detect(_LINK.sub("", "\n".join(block.of(text) for block in document.blocks[:20])))
     paths = _heading_paths(document)
     starts = [heading.span.start for heading in document.headings]
     line, counted = 1, 0
@@ -130,7 +131,7 @@ def _belongs_to_next(document: Document, number: int) -> bool:
         return len(table.span) <= _MAX_TABLE_CHARS
     if _is_lead_in(document, number):
         return True
-    density = _DENSE_SCRIPT_FACTOR if script(before.of(document.text)) in _DENSE_SCRIPTS else 1.0
+    density = DENSE_SCRIPT_FACTOR if script(before.of(document.text)) in DENSE_SCRIPTS else 1.0
     is_short = max(len(before), len(block)) * density < _SHORT_BLOCK_CHARS
     is_same_list = _enclosing_list(document, before) == _enclosing_list(document, block) is not None
     return (is_short or is_same_list) and _is_same_script(document.text, before, block)
@@ -138,7 +139,7 @@ def _belongs_to_next(document: Document, number: int) -> bool:
 
 def _is_same_script(text: str, before: Span, block: Span) -> bool:
     """Return whether two blocks share a script. Han and Kana count as one: short Japanese may lack Kana."""
-    scripts = {script(before.of(text)), script(block.of(text))} - {None}
+    scripts = {_script_of_prose(before.of(text)), _script_of_prose(block.of(text))} - {None}
     return len(scripts) < 2 or scripts == {"Han", "Kana"}  # noqa: PLR2004
 
 
@@ -187,6 +188,15 @@ def _table_title(document: Document, block: Span) -> tuple[str, ...]:
     return (table.title,) if table and table.title else ()
 
 
+def main_language(passages: Iterable[Passage]) -> str:
+    """Return the language that most of the text of a document is in."""
+    lengths: Counter[str] = Counter()
+    for passage in passages:
+        is_dense = script_of(passage.language) in DENSE_SCRIPTS
+        lengths[passage.language] += round(len(passage.text) * (DENSE_SCRIPT_FACTOR if is_dense else 1.0))
+    return lengths.most_common(1)[0][0]
+
+
 def _later_labels(document: Document, span: Span, page: int) -> tuple[Page, ...]:
     """Return the places that begin inside a passage after its first one, with offsets from its start."""
     last = bisect_left(document.pages, span.end, key=lambda place: place.start)
@@ -210,9 +220,17 @@ def _scan_marks(document: Document, span: Span) -> tuple[ScanMark, ...]:
     return own if any(mark.confidence is not None for mark in own) else ()
 
 
+def _script_of_prose(text: str) -> str | None:
+    """Return the script of a block, or None if it is too short for prose, such as a link or a name."""
+    text = _LINK.sub("", text)
+    name = script(text)
+    least = _MIN_PROSE_LETTERS / (DENSE_SCRIPT_FACTOR if name in DENSE_SCRIPTS else 1.0)
+    return name if sum(map(str.isalpha, text)) >= least else None
+
+
 def _block_language(text: str, document_language: str) -> str:
-    """Return the document's language, or the detected one for a block in another script."""
-    block_script = script(text)
+    """Return the document's language, or the detected one for a block of prose in another script."""
+    block_script = _script_of_prose(text)
     return document_language if block_script in {None, script_of(document_language)} else detect(text)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.loaders.chunking import MAX_JOINED_CHARS, MAX_PART_CHARS, split_passages
+from retrieval.loaders.chunking import MAX_JOINED_CHARS, MAX_PART_CHARS, main_language, split_passages
 from retrieval.loaders.text import markdown, plain_text
 from retrieval.model import Document, LineMark, Page, Passage, Span, Unit
 
@@ -65,6 +65,27 @@ def test_languages() -> None:
         "図書館は九時に開きます。\n\n日曜休館\n\n" + "1234 " * 60
     )
     assert ["en", "ru", "ja", "en"] == [passage.language for passage in passages]
+
+
+def test_short_lines_in_another_script() -> None:
+    """Links, names and terms do not have a language of their own, and are joined to the text around them."""
+    passages = read(
+        "好用，长句翻译有时优于谷歌翻译。\n\nhttps://www.websiteplanet.com/webtools/spell-checker\n\n"
+        "Reference 一键式操作，什么 APA，IEEE 格式都支持，论文写完以后可以用它来检查。"
+    )
+    assert ["zh"] == [passage.language for passage in passages]
+    passages = read("Справка LibreOffice 7.4\n\nЗдесь указано, как вставить в документ поле даты.")
+    assert ["ru"] == [passage.language for passage in passages]
+
+
+def test_main_language() -> None:
+    """The language of a document is that of most of its text, not of most of its passages."""
+    russian = "Здесь указано, как вставить в документ поле даты, которое меняется. " * 8
+    passages = read(
+        "Read the manual before you begin.\n\n" + russian + "\n\nWrite to us whenever it fails to work."
+    )
+    assert ["en", "ru", "en"] == [passage.language for passage in passages]
+    assert "ru" == main_language(passages)
 
 
 def passage_texts(text: str) -> list[str]:
