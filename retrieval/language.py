@@ -150,6 +150,8 @@ _ENGLISH_ENDING = frozenset({"s", "t", "d", "m", "re", "ve", "ll"})
 # A separator before three digits groups thousands (or lakhs, in twos); elsewhere it is the decimal separator.
 _THOUSANDS_SEPARATOR = regex.compile(r"[.,٬٫\s'’](?=(?:\p{N}{2},)*\p{N}{3}(?!\p{N}))")
 _DECIMAL_SEPARATOR = regex.compile(r"[,٫٬]")
+_DATE = regex.compile(r"\d{1,2}\.\d{1,2}\.\d{4}|\d{4}\.\d{1,2}\.\d{1,2}")
+_DATE_PART = regex.compile(r"[1-9]\d*")
 _OPTIONAL_SIGN = regex.compile(rf"[{_INVISIBLE}\u0640]|(?<=i)\u0307")
 _VOWEL_SIGN = regex.compile(r"[\u064b-\u065f\u0670\u0591-\u05c7]")
 _ARABIC = str.maketrans("أإآٱىیکہ", "اااايي" + "كه")
@@ -183,8 +185,9 @@ def tokenize(text: str, language: str) -> list[Token]:
         elif group == "trigram":
             tokens += _trigrams(run, start)
         elif group == "number":
-            number = _normalize_number(run)
-            tokens.append(Token(start, end, number, number))
+            for offset, part in _split_date(run):
+                number = _normalize_number(part)
+                tokens.append(Token(start + offset, start + offset + len(part), number, number))
         elif run.isalpha() and "ʼ" not in run:
             tokens.append(Token(start, end, *_cached_fold_and_stem(run, language)))
         else:
@@ -248,6 +251,15 @@ def fold_and_stem(part: str, language: str) -> tuple[str, str]:
 
 
 _cached_fold_and_stem = lru_cache(maxsize=10_000)(fold_and_stem)
+
+
+def _split_date(run: str) -> list[tuple[int, str]]:
+    """Return day, month and year of a date such as 17.10.2025 and their offsets, or the number itself.
+
+    Leading zeros are left out: 03.10.2025 is 3.10.2025.
+    """
+    parts = _DATE_PART.finditer(run) if _DATE.fullmatch(run) else ()
+    return [(part.start(), part.group()) for part in parts] or [(0, run)]
 
 
 @lru_cache(maxsize=4_096)

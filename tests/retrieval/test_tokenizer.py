@@ -38,10 +38,16 @@ def test_apostrophes(text: str, language: str, expected: list[str]) -> None:
         ("3.5 3,5 35", ["3.5", "3.5", "35"]),
         ("1.234.567,89", ["1234567.89"]),
         ("2018-07-21 5G m² ½", ["2018", "07", "21", "5", "g", "m2", "1⁄2"]),
+        ("am 17.10.2025", ["am", "17", "10", "2025"]),
+        ("03.10.2025 3.10.2025 2025.10.03", ["3", "10", "2025", "3", "10", "2025", "2025", "10", "3"]),
+        ("10.2025 1.2.3 00.00.0000", ["10.2025", "1.2.3", "00.00.0000"]),
     ],
 )
 def test_numbers(text: str, expected: list[str]) -> None:
-    """A number is one term in any digits and with any thousands separator; a decimal point is kept."""
+    """A number is one term in any digits and with any thousands separator; a decimal point is kept.
+
+    The parts of a date are numbers of their own, without leading zeros.
+    """
     assert expected == words(text)
 
 
