@@ -146,8 +146,8 @@ def find_spans(matches: QueryMatches, shortlisted: IntArray, max_chars: int) -> 
 def _without_lead_ins(
     spans: CandidateSpans, matches: QueryMatches, candidates: Candidates, max_chars: int
 ) -> CandidateSpans:
-    """Leave out spans that end in a colon, if what it announces fits in the quote as well."""
-    _, fits = _next_pieces(spans, matches, max_chars)
+    """Leave out spans that end in a colon, if their last sentence fits in a quote with what it announces."""
+    _, fits = _next_pieces(spans, matches, matches.starts[spans.last], max_chars)
     leads_in = np.zeros(len(matches.owners), np.bool_)
     for piece in np.unique(spans.last[fits]).tolist():
         text = candidates.passages[matches.owners[piece]].text
@@ -171,7 +171,7 @@ def _extend_spans(matches: QueryMatches, shortlisted: IntArray, max_chars: int) 
     )
     yield spans
     for _ in range(_MAX_PIECES - 1):
-        piece, fits = _next_pieces(spans, matches, max_chars)
+        piece, fits = _next_pieces(spans, matches, matches.starts[spans.first], max_chars)
         if not fits.any():
             return
         piece = piece[fits]
@@ -189,12 +189,15 @@ def _extend_spans(matches: QueryMatches, shortlisted: IntArray, max_chars: int) 
 
 
 def _next_pieces(
-    spans: CandidateSpans, matches: QueryMatches, max_chars: int
+    spans: CandidateSpans, matches: QueryMatches, starts: IntArray, max_chars: int
 ) -> tuple[IntArray, NDArray[np.bool_]]:
-    """Return the piece after each span, and whether it is of the same candidate and fits in the quote."""
+    """Return the piece after each span, and whether it is of the same candidate and fits in the quote.
+
+    `starts` are the characters where the quotes begin, of shape (spans,).
+    """
     piece = np.minimum(spans.last + 1, len(matches.owners) - 1)
     fits = (piece > spans.last) & (matches.owners[piece] == matches.owners[spans.first])
-    fits &= matches.ends[piece] - matches.starts[spans.first] <= max_chars
+    fits &= matches.ends[piece] - starts <= max_chars
     return piece, fits
 
 

@@ -127,13 +127,18 @@ def test_answer_likeness(look: Look) -> None:
     ("text", "expected"),
     [
         ("The goat eats: \n\nSalt. \n\nMilk.", {(0, 1), (0, 2), (1, 1), (1, 2), (2, 2)}),
+        # What the colon announces fits without the sentence before it.
+        (
+            "Goats live on this mountain all summer. \n\nThe goat eats: \n\nSalt, milk.",
+            {(0, 0), (1, 2), (2, 2)},
+        ),
         # What the colon announces does not fit, or is not there.
         ("The goat eats: \n\nSalt from the mountains above the village and milk.", {(0, 0), (1, 1)}),
         ("Salt. \n\nThe goat eats:", {(0, 0), (0, 1), (1, 1)}),
     ],
 )
 def test_lead_ins(text: str, expected: set[tuple[int, int]], look: Look) -> None:
-    """A quote does not end in a colon if what it announces fits in the quote."""
+    """A quote does not end in a colon if its last sentence fits in a quote with what it announces."""
     looked = look("What does the goat eat?", [("en", text)], 60)
     assert looked is not None
     query, candidates, matches = looked
