@@ -131,7 +131,7 @@ def _continues(text: str, end: int, listed: _Abbreviations) -> bool:
     words, gap = before.split(), before[len(before.rstrip()) :]
     if not words or "\n\n" in gap:
         return False
-    if _FIRST_ITEM_ENDING.search(before) or text[end] in "ºª":
+    if _FIRST_ITEM_ENDING.search(before) or text[end] in "ºª" or (not gap and text[end] in "-,;"):
         return True
     word = words[-1].lstrip(_OPENING_MARKS)
     if not word.endswith("."):

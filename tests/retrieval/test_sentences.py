@@ -139,6 +139,10 @@ def test_list_in_a_sentence() -> None:
         ("zh", "见第3.2节。|然后关闭。"),
         ("pl", "Zgodnie z art. 5 ust. 2 pkt. 3 ustawy.|Reforma była w 2023 r. wiosną.|Są tzw. kanały."),
         ("pt", "Veja a pág. 12 e o vol. 3.|Fica na Av. Brasil n.º 5."),
+        ("pt", "Cf. art. 5.º, al. b) do Dec.-Lei n.º 10.|Fica na R. Direita."),
+        ("it", "Si applica il d.lgs. n. 196.|La quota è di ca. 20 euro."),
+        ("nl", "Dit geldt t.e.m. 5 jan. 2025.|Daarna niet."),
+        ("de", "Wir haben Milch.|- Brot.|- Salz."),
     ],
 )
 def test_abbreviations(language: str, text: str) -> None:
