@@ -19,7 +19,7 @@ import click
 
 from bot.cli.indexing import open_documents
 from bot.cli.output import UsageFailure, count_noun, print_text
-from bot.i18n.messages import Texts, small_talk_reply, texts_for
+from bot.i18n.texts import Texts, small_talk_reply, texts_for
 from bot.views.message import (
     MAX_PLACES,
     citation_location,

@@ -9,7 +9,7 @@ from telegram.error import BadRequest, Forbidden
 
 from bot.concurrency import in_thread
 from bot.documents.chat_document_store import ChatDocumentStore, sources_in_upload
-from bot.i18n.messages import small_talk_reply, texts_for
+from bot.i18n.texts import small_talk_reply, texts_for
 from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions
 from bot.views import answers

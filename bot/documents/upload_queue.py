@@ -33,7 +33,7 @@ from bot.documents.chat_document_store import (
     sources_in_upload,
 )
 from bot.durable_files import write_durably
-from bot.i18n.messages import Texts, texts_for
+from bot.i18n.texts import Texts, texts_for
 from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions, is_unchanged
 from bot.views.chat_documents import document_not_added

@@ -12,7 +12,7 @@ from telegram.error import TelegramError
 from telegram.ext import ApplicationHandlerStop
 
 from bot.handlers.context import BotContext
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.telegram.messaging import GROUP_MESSAGES_PER_MINUTE
 from config.settings import Settings
 

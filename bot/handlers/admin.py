@@ -12,7 +12,7 @@ from telegram.error import TelegramError
 from bot.concurrency import in_thread
 from bot.documents.document_manager import DocumentManager, is_valid_document_name
 from bot.handlers.context import BotContext
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.telegram.messaging import (
     AttachedFile,
     ProgressMessage,

@@ -9,7 +9,7 @@ from telegram.error import TelegramError
 from bot.documents.document_manager import DocumentManager
 from bot.handlers.context import BotContext
 from bot.handlers.questions import list_places
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.telegram.messaging import answer_query, edit_reply, require_query, send_reply, topic_of
 from bot.views import browse
 from bot.views.browse import render_overview

@@ -5,7 +5,7 @@ from telegram.constants import ChatAction
 
 from bot.concurrency import in_thread
 from bot.handlers.context import MAX_QUOTES, BotContext
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.telegram.messaging import answer_query, edit_reply, question_of, require_query
 from bot.views import answers, browse
 from bot.views.message import (

@@ -16,7 +16,7 @@ from bot.handlers.access import is_group_admin
 from bot.handlers.admin import MAX_FILE_MEGABYTES, add_to_library
 from bot.handlers.context import BotContext
 from bot.handlers.questions import greet_group
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.telegram.messaging import (
     AttachedFile,
     answer_query,

@@ -13,7 +13,7 @@ from telegram.ext import CallbackContext
 from bot.concurrency import in_thread
 from bot.documents.chat_document_store import ChatDocumentStore, ChatLibrary
 from bot.documents.document_manager import DocumentManager
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.monitoring import Feedback, Metrics
 from bot.telegram.bot_client import BotClient
 from bot.telegram.messaging import ChatActions

@@ -17,7 +17,7 @@ from bot.concurrency import in_thread
 from bot.documents.chat_document_store import sources_in_upload
 from bot.handlers.access import is_member
 from bot.handlers.context import BotContext
-from bot.i18n.messages import small_talk_reply
+from bot.i18n.texts import small_talk_reply
 from bot.telegram.messaging import attached_file, is_unchanged, question_of, require_message, send_reply
 from bot.views import answers, browse, inline
 from bot.views.browse import render_overview

@@ -26,7 +26,7 @@ from telegram.error import BadRequest, ChatMigrated, NetworkError, RetryAfter, T
 from telegram.ext import BaseRateLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.monitoring import Metrics, OutageLog
 from bot.views.message import FormattedText, Reply, build_reply
 

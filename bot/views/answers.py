@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from telegram import CopyTextButton, InlineKeyboardButton, Message, MessageEntity
 
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.views.message import (
     AS_WRITTEN,
     MAX_MESSAGE_UNITS,

@@ -8,7 +8,7 @@ from math import ceil
 
 from telegram import InlineKeyboardButton
 
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.views.answers import (
     blockquote,
     browse_button,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from telegram import InlineKeyboardButton
 
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.views.answers import browse_button
 from bot.views.message import (
     BrowseAction,

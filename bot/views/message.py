@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 import regex
 
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from retrieval.model import Citation, Locator, is_chat_document, shown_name
 
 if TYPE_CHECKING:

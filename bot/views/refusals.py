@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import regex
 
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.views.message import heading_line, one_line
 from retrieval.errors import ProblemKind
 from retrieval.loaders.formats import is_document_name, is_picture_name

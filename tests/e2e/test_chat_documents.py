@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from retrieval.model import chat_folder, document_id
 from sandbox.control_client import ChatClient, MessageClient, Sandbox
 from tests.documents.samples import make_docx, make_zip

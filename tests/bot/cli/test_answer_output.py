@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat
 
 from bot.cli import questions
 from bot.cli.questions import TerminalStyle, answer_json
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from retrieval.model import Certainty, Citation, Locator, Passage, Span
 
 TEXTS = texts_for("en")

@@ -16,7 +16,7 @@ from bot.concurrency import in_thread
 from bot.documents import upload_queue
 from bot.documents.chat_document_store import ChatDocumentStore, locked_file
 from bot.documents.upload_queue import Upload, UploadQueue
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions
 from bot.views.refusals import SHOWN_FORMATS

@@ -10,7 +10,7 @@ from telegram.ext import ApplicationHandlerStop
 
 from bot.handlers import access
 from bot.handlers.access import AccessControl, QuestionQuota, Verdict
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.monitoring import Metrics
 from bot.telegram.bot_client import BotClient
 from config.settings import Settings

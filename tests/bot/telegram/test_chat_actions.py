@@ -8,7 +8,7 @@ import pytest
 from telegram import Message, Update
 from telegram.error import BadRequest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.telegram import messaging
 from bot.telegram.messaging import ChatActions
 from bot.views.message import BrowseAction, BrowsePress, encode_browse_press, plain

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.i18n.messages import LANGUAGES, texts_for
+from bot.i18n.texts import LANGUAGES, texts_for
 from bot.views import chat_documents
 from bot.views.chat_documents import ListedDocument
 from bot.views.message import (

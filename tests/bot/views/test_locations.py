@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.messages import LANGUAGES, texts_for
+from bot.i18n.texts import LANGUAGES, texts_for
 from bot.views.message import citation_location, location_text, named_location
 from retrieval.model import Citation, Locator
 

@@ -3,7 +3,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.i18n.messages import LANGUAGES, texts_for
+from bot.i18n.texts import LANGUAGES, texts_for
 from bot.views.message import (
     MAX_ENTITIES,
     MAX_MESSAGE_UNITS,

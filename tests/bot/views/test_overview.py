@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telegram import MessageEntity
 
-from bot.i18n.messages import LANGUAGES, texts_for
+from bot.i18n.texts import LANGUAGES, texts_for
 from bot.views import browse
 from bot.views.browse import render_overview
 from bot.views.message import BrowseAction, BrowsePress, Recipient, Reply, decode_browse_press

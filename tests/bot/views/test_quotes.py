@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telegram import Chat, Message
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.views import answers
 from bot.views.message import (
     MAX_EARLIER_BYTES,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.views.refusals import Refusal, explain_refusal, is_link
 
 TEXTS = texts_for("en")

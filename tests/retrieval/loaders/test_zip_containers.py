@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.views.message import location_text
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.local_library import LocalLibrary

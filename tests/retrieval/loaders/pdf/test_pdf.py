@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.views.message import location_text
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.file_records import FailedFile
