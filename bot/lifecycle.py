@@ -36,7 +36,8 @@ from bot.handlers.access import AccessControl
 from bot.handlers.chat_documents import ChatDocumentHandlers, UploadLimits
 from bot.handlers.context import BotState
 from bot.http_server import Health, build_web_app, serving
-from bot.monitoring import Feedback, Metrics, OutageLog
+from bot.monitoring import Feedback, Metrics
+from bot.retries import Outage
 from bot.telegram.bot_client import BotClient
 from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher
@@ -406,7 +407,7 @@ class TelegramConnection:
 
 async def _retry_start(bot: BotClient, call: Callable[[], Awaitable[object]]) -> bool:
     """Call Telegram, again while it cannot be reached. Return True; raises StartError."""
-    deadline, outage = time.monotonic() + _START_TIMEOUT_SECONDS, OutageLog()
+    deadline, outage = time.monotonic() + _START_TIMEOUT_SECONDS, Outage()
     while True:
         try:
             await call()

@@ -21,7 +21,8 @@ from watchfiles import awatch
 
 from bot.concurrency import in_thread, lower_priority
 from bot.durable_files import write_durably
-from bot.monitoring import Metrics, OutageLog
+from bot.monitoring import Metrics
+from bot.retries import Outage
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.file_records import FailedFile, UnreadFile
 from retrieval.documents.ingestion import ingest
@@ -358,7 +359,7 @@ class ClusterMonitor:
         self._metrics = metrics
         self._reason = ""
         self._reported: object = None
-        self._outage = OutageLog("The cluster")
+        self._outage = Outage("The cluster")
         self._wake = asyncio.Event()
         self._pinging = asyncio.Lock()
         self._reached_at = float("-inf")

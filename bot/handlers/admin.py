@@ -13,14 +13,8 @@ from bot.concurrency import in_thread
 from bot.documents.document_manager import DocumentManager, is_valid_document_name
 from bot.handlers.context import BotContext
 from bot.i18n.texts import Texts
-from bot.telegram.messaging import (
-    AttachedFile,
-    ProgressMessage,
-    attached_file,
-    require_message,
-    send_reply,
-    send_to,
-)
+from bot.telegram.messaging import AttachedFile, attached_file, require_message, send_reply, send_to
+from bot.telegram.progress import ProgressMessage
 from bot.views.chat_documents import document_not_added
 from bot.views.message import FormattedText, about_file, build_reply, file_name, one_line, plain, text_reply
 from bot.views.refusals import named_problems

@@ -16,9 +16,8 @@ from telegram import Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from bot.concurrency import run_until_stopped
-from bot.monitoring import OutageLog
+from bot.retries import MAX_TOKEN_REJECTIONS, Outage, retry_after_seconds
 from bot.telegram.dispatcher import Dispatcher, PendingUpdate
-from bot.telegram.messaging import retry_after_seconds
 from bot.telegram.saved_updates import Spool
 
 _log = logging.getLogger(__name__)
@@ -34,7 +33,6 @@ _SPOOL_PAUSE_SECONDS = 30.0
 # While there are always answers under way, those given are confirmed this often. Without a journal, a process
 # that is killed repeats those of this time.
 _CONFIRMATION_SECONDS = 0.2
-_MAX_TOKEN_REFUSALS = 3
 # Fractions of the time that a new process observes before it claims the updates. After a conflict, the
 # process that was answering returns and claims them again sooner than a new one.
 _RETURN_DELAY_FACTOR = 0.1
@@ -90,8 +88,8 @@ class Poller:
         self._polled, self._polled_at = 0, 0.0
         # Whether this process answers the updates, and whether it did until another process polled.
         self._is_ours = self._was_ours = False
-        self._refusals = 0
-        self._outage = OutageLog()
+        self._token_rejections = 0
+        self._outage = Outage()
         self._logged_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -127,8 +125,8 @@ class Poller:
             updates = await self._poll() if self._is_ours else await self._claim()
         except Exception as error:  # no failure of Telegram may end the process
             self._on_poll(error)
-            self._refusals = self._refusals + 1 if isinstance(error, InvalidToken) else 0
-            if self._refusals >= _MAX_TOKEN_REFUSALS:
+            self._token_rejections = self._token_rejections + 1 if isinstance(error, InvalidToken) else 0
+            if self._token_rejections >= MAX_TOKEN_REJECTIONS:
                 raise
             self._polled = -1
             if isinstance(error, Conflict):
@@ -136,7 +134,7 @@ class Poller:
                 self._was_ours = self._was_ours and not isinstance(error, _TakenError)
             await self._back_off(error, stop)
             return ()
-        self._refusals = 0
+        self._token_rejections = 0
         self._outage.recovered()
         return updates
 
