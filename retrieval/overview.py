@@ -50,7 +50,7 @@ class OverviewHeading:
     """A heading of the document, and the id of the first passage below it."""
 
     text: str
-    passage: str
+    passage_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,8 +160,8 @@ async def _answer_parts(
     firsts = [answer.citations[0] for answer in answers if answer.answered]
     if len(firsts) < len(parts) or len({citation.passage.id for citation in firsts}) < len(parts):
         return whole
-    shown = {(citation.document, citation.span) for citation in firsts}
-    others = [other for other in whole.citations if (other.document, other.span) not in shown]
+    shown = {(citation.document_name, citation.span) for citation in firsts}
+    others = [other for other in whole.citations if (other.document_name, other.span) not in shown]
     citations = tuple(
         replace(citation, rank=rank) for rank, citation in enumerate([*firsts, *others][:top], 1)
     )

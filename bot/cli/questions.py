@@ -71,7 +71,7 @@ def _citation_json(citation: Citation) -> dict[str, Any]:
     locator = citation.locator
     return {
         "rank": citation.rank,
-        "document": citation.document,
+        "document": citation.document_name,
         "title": citation.title,
         **_span_json(citation.span),
         # A scan that is hard to read is not quoted: its place says where to look.
@@ -145,7 +145,7 @@ def visible_line(text: str) -> str:
 
 def render_citation(citation: Citation, texts: Texts, style: TerminalStyle) -> str:
     """Return a quote and, below it, its source."""
-    names = texts.list_separator.join([citation.document, *citation.copies])
+    names = texts.list_separator.join([citation.document_name, *citation.copies])
     if not citation.is_legible:
         location = f"{citation_location(citation, texts)} · {names}"
         return f"{texts.scan_hard_to_read}\n  {_dim(visible_line(f'— {location}'), style)}"
@@ -261,7 +261,7 @@ def _list_places(answer: Answer, texts: Texts) -> str:
     if not citations:
         return texts.no_places
     lines = [
-        visible_line(f"{location_text(citation.title, citation.locator, texts)} · {citation.document}")
+        visible_line(f"{location_text(citation.title, citation.locator, texts)} · {citation.document_name}")
         for citation in citations
     ]
     return "\n".join([texts.place_count(len(lines)), "", *(f"• {line}" for line in lines)])

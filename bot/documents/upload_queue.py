@@ -44,7 +44,7 @@ from retrieval.documents.library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError, ProblemKind, ReadingStoppedError, TooManyDocumentsError
 from retrieval.loaders.containers import is_archive_name
-from retrieval.model import Problem, chat_document_name, document_id
+from retrieval.model import Problem, chat_document_name, make_document_id
 from retrieval.ocr import tesseract
 
 _log = logging.getLogger(__name__)
@@ -156,11 +156,11 @@ class UploadQueue:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def saved(self, chat: int) -> list[Upload]:
+    def saved(self, chat_id: int) -> list[Upload]:
         """Return the uploads of a chat that have not been read yet, oldest first. Blocks."""
-        return self._load(chat, self._chat_documents.paths(chat).unread_uploads())
+        return self._load(chat_id, self._chat_documents.paths(chat_id).unread_uploads())
 
-    def _load(self, chat: int, paths: Iterable[Path]) -> list[Upload]:
+    def _load(self, chat_id: int, paths: Iterable[Path]) -> list[Upload]:
         uploads = []
         for path in paths:
             try:
@@ -171,17 +171,17 @@ class UploadQueue:
                 _log.warning("%s: not a saved upload (%s)", path, type(error).__name__)
             else:
                 # A group that has become a supergroup has another id.
-                uploads.append(replace(upload, chat=chat))
+                uploads.append(replace(upload, chat=chat_id))
         return sorted(uploads, key=lambda upload: upload.id)
 
-    def waiting(self, chat: int) -> int:
+    def waiting(self, chat_id: int) -> int:
         """Return the number of uploads of a chat that have not been read yet."""
-        return len(self._chat_documents.paths(chat).unread_uploads())
+        return len(self._chat_documents.paths(chat_id).unread_uploads())
 
-    def is_known(self, chat: int, identity: int) -> bool:
+    def is_known(self, chat_id: int, message_id: int) -> bool:
         """Return whether this upload was accepted before; Telegram may repeat an update."""
-        paths = self._chat_documents.paths(chat)
-        return paths.upload(identity).exists() or paths.question(identity).exists()
+        paths = self._chat_documents.paths(chat_id)
+        return paths.upload(message_id).exists() or paths.question(message_id).exists()
 
     async def run(self) -> None:
         """Continue with the uploads on disk and with missing vectors, and wait for others, for ever.
@@ -203,9 +203,9 @@ class UploadQueue:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def resume(self, chat: int) -> None:
+    def resume(self, chat_id: int) -> None:
         """Continue with the uploads of a chat, which has another id than before."""
-        for upload in self._load(chat, self._chat_documents.paths(chat).saved_uploads()):
+        for upload in self._load(chat_id, self._chat_documents.paths(chat_id).saved_uploads()):
             self.start(upload)
 
     def _saved_uploads(self, least_age: float) -> list[Upload]:
@@ -309,14 +309,14 @@ class UploadQueue:
         await self._tell(upload, text)
         await in_thread(lambda: self._finish_reading(upload))
 
-    async def _wait_for_vectors(self, chat: int, seconds: float) -> None:
+    async def _wait_for_vectors(self, chat_id: int, seconds: float) -> None:
         """Wait until all vectors of a chat's documents are there, as long as that can be within some seconds.
 
         Some of the vectors would not help.
         """
         deadline = time.monotonic() + seconds
-        while encoding := self._encoders.get(chat):
-            left, library = deadline - time.monotonic(), await self._chat_documents.library(chat)
+        while encoding := self._encoders.get(chat_id):
+            left, library = deadline - time.monotonic(), await self._chat_documents.library(chat_id)
             if left <= 0 or library is None:
                 return
             if await in_thread(partial(_count_unencoded, library)) > left * _TEXTS_PER_SECOND:
@@ -470,31 +470,31 @@ class UploadQueue:
                 with contextlib.suppress(BadRequest, Forbidden):
                     await self._bot.send_message(upload.chat, text.text, entities=entities)
 
-    def _encode_in_background(self, chat: int) -> asyncio.Task[None]:
+    def _encode_in_background(self, chat_id: int) -> asyncio.Task[None]:
         """Return the task that computes the vectors of a chat's documents; it takes in new documents."""
-        task = self._encoders.get(chat)
+        task = self._encoders.get(chat_id)
         if task is None or task.done():
-            task = self._encoders[chat] = self._run_task(self._encode(chat))
-            task.add_done_callback(partial(self._forget_encoder, chat))
+            task = self._encoders[chat_id] = self._run_task(self._encode(chat_id))
+            task.add_done_callback(partial(self._forget_encoder, chat_id))
         return task
 
-    def _forget_encoder(self, chat: int, task: asyncio.Task[None]) -> None:
-        if self._encoders.get(chat) is task:
-            del self._encoders[chat]
+    def _forget_encoder(self, chat_id: int, task: asyncio.Task[None]) -> None:
+        if self._encoders.get(chat_id) is task:
+            del self._encoders[chat_id]
 
-    async def _encode(self, chat: int) -> None:
+    async def _encode(self, chat_id: int) -> None:
         """Compute the vectors of a chat's documents; until then words alone are compared.
 
         One chat is served at a time, for some seconds, then the next: a long document delays nobody.
         """
-        folder = self._chat_documents.paths(chat).folder
+        folder = self._chat_documents.paths(chat_id).folder
         is_complete = False
         while not is_complete and not self._is_stopping:
             async with self._encoding:
                 deadline = time.monotonic() + _ENCODING_TURN_SECONDS
                 try:
                     is_complete = await self._chat_documents.encode(
-                        chat, partial(self._must_pause, deadline, folder)
+                        chat_id, partial(self._must_pause, deadline, folder)
                     )
                 except EncoderError:
                     # The encoder has logged why.
@@ -504,7 +504,7 @@ class UploadQueue:
                         _log.warning("The documents of a chat are not encoded: %s", type(error).__name__)
                     return
         if is_complete:
-            self._chat_documents.paths(chat).unencoded.unlink(missing_ok=True)
+            self._chat_documents.paths(chat_id).unencoded.unlink(missing_ok=True)
 
     def _must_pause(self, deadline: float, folder: Path) -> bool:
         return self._is_stopping or time.monotonic() > deadline or not folder.exists()
@@ -637,7 +637,7 @@ def _describe(library: LocalLibrary, upload: Upload, texts: Texts) -> FormattedT
     if is_archive_name(name) or count > 1 or problems:
         read = about_file(lambda shown: texts.document_read_files(shown, count), upload.name, texts)
         return read + _left_out(problems, name, texts)
-    passages = library.index.passages_of(document_id(chat_document_name(upload.chat, upload.name)))
+    passages = library.index.passages_of(make_document_id(chat_document_name(upload.chat, upload.name)))
     pages = max((passage.page or 0 for passage in passages if passage.unit == "page"), default=0)
     if not pages:
         return about_file(texts.document_read, upload.name, texts)

@@ -146,24 +146,24 @@ async def _dismiss(update: Update, *, with_notice: bool = False) -> None:
             await update.message.reply_text(text)
 
 
-async def is_group_admin(group: int, user: int, context: BotContext) -> bool:
+async def is_group_admin(group_id: int, user_id: int, context: BotContext) -> bool:
     """Return whether a user administers a group; False if Telegram does not tell."""
-    member = await _member(group, user, context)
+    member = await _member(group_id, user_id, context)
     return member is not None and member.status in {ChatMember.OWNER, ChatMember.ADMINISTRATOR}
 
 
-async def is_member(group: int, user: int, context: BotContext) -> bool:
+async def is_member(group_id: int, user_id: int, context: BotContext) -> bool:
     """Return whether a user is in a group; False if Telegram does not tell."""
-    member = await _member(group, user, context)
+    member = await _member(group_id, user_id, context)
     if member is None or member.status in {ChatMember.LEFT, ChatMember.BANNED}:
         return False
     # Restricted users may have left.
     return member.status != ChatMember.RESTRICTED or bool(getattr(member, "is_member", False))
 
 
-async def _member(group: int, user: int, context: BotContext) -> ChatMember | None:
+async def _member(group_id: int, user_id: int, context: BotContext) -> ChatMember | None:
     try:
-        return await context.bot.get_chat_member(group, user)
+        return await context.bot.get_chat_member(group_id, user_id)
     except TelegramError as error:
         _log.info("Telegram does not tell whether a user is in a group: %s", error.message)
         return None

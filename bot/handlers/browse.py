@@ -65,10 +65,10 @@ async def _show_view(
         return await edit_reply(
             query, browse.render_sources(context.library.sources, press.number, recipient), recipient.texts
         )
-    if press.action is BrowseAction.OVERVIEW and not press.document:
+    if press.action is BrowseAction.OVERVIEW and not press.document_id:
         choice = browse.render_overview_choice(context.library.sources, press.number, recipient)
         return await edit_reply(query, choice, recipient.texts)
-    source = context.library.source(press.document)
+    source = context.library.source(press.document_id)
     if source is None:
         return recipient.texts.documents_changed
     return await _show_document(query, press, source, context, recipient)

@@ -44,7 +44,7 @@ from bot.views.message import (
 from bot.views.refusals import SHOWN_FORMATS, SHOWN_PICTURES
 from retrieval.loaders.containers import is_archive_name
 from retrieval.loaders.formats import is_document_name, is_picture_name
-from retrieval.model import Source, chat_document_name, document_id
+from retrieval.model import Source, chat_document_name, make_document_id
 
 _log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ class ChatDocumentHandlers:
         self._uploads.start(upload)
 
     def _refusal(
-        self, document: AttachedFile, chat: int, context: BotContext, texts: Texts
+        self, document: AttachedFile, chat_id: int, context: BotContext, texts: Texts
     ) -> RefusedUploadError | None:
         """Return why a document is not accepted, or None. Pictures are accepted where OCR is."""
         name, size = document.name, document.bytes
@@ -159,8 +159,8 @@ class ChatDocumentHandlers:
             return RefusedUploadError("name not allowed", texts.file_name_not_allowed)
         if size > MAX_FILE_MEGABYTES * _BYTES_PER_MEGABYTE:
             return RefusedUploadError("too large", texts.file_too_large(MAX_FILE_MEGABYTES))
-        held, waiting = self.chat_documents.size(chat), self._uploads.saved(chat)
-        replaced = self._size_of(chat, name)
+        held, waiting = self.chat_documents.size(chat_id), self._uploads.saved(chat_id)
+        replaced = self._size_of(chat_id, name)
         if held.files + len(waiting) - (replaced is not None) >= self._limits.files:
             return RefusedUploadError("quota", texts.too_many_documents(self._limits.files))
         accepted = held.bytes - (replaced or 0) + sum(upload.size for upload in waiting)
@@ -169,13 +169,13 @@ class ChatDocumentHandlers:
             return RefusedUploadError("quota", texts.documents_too_large(megabytes))
         return None
 
-    def _has(self, chat: int, name: str) -> bool:
-        return self._size_of(chat, name) is not None
+    def _has(self, chat_id: int, name: str) -> bool:
+        return self._size_of(chat_id, name) is not None
 
-    def _size_of(self, chat: int, name: str) -> int | None:
+    def _size_of(self, chat_id: int, name: str) -> int | None:
         """Return the size of a chat's document in bytes, or None without it."""
         try:
-            return (self.chat_documents.paths(chat).documents / name).stat().st_size
+            return (self.chat_documents.paths(chat_id).documents / name).stat().st_size
         except (OSError, ValueError):
             return None
 
@@ -194,9 +194,9 @@ class ChatDocumentHandlers:
             return
         await send_reply(update, self._render_forgetting(message.chat.id, texts))
 
-    def _render_forgetting(self, chat: int, texts: Texts) -> Reply:
-        count = self.chat_documents.size(chat).files + self._uploads.waiting(chat)
-        if not count and not self.chat_documents.paths(chat).folder.exists():
+    def _render_forgetting(self, chat_id: int, texts: Texts) -> Reply:
+        count = self.chat_documents.size(chat_id).files + self._uploads.waiting(chat_id)
+        if not count and not self.chat_documents.paths(chat_id).folder.exists():
             return text_reply(texts.nothing_to_forget)
         return views.render_forgetting(count, texts)
 
@@ -234,7 +234,7 @@ class ChatDocumentHandlers:
 
     async def _change(
         self,
-        chat: int,
+        chat_id: int,
         press: ChatDocumentPress,
         context: BotContext,
         recipient: Recipient,
@@ -244,22 +244,22 @@ class ChatDocumentHandlers:
         """Do what a button says, and return the view after it. Raises OSError."""
         texts, chat_documents = recipient.texts, self.chat_documents
         if press.action is ChatDocumentAction.FORGET:
-            return self._render_forgetting(chat, texts)
+            return self._render_forgetting(chat_id, texts)
         if press.action is ChatDocumentAction.FORGET_CONFIRMED:
-            uploads = await in_thread(lambda: self._uploads.saved(chat))
-            had_any = await in_thread(lambda: chat_documents.delete(chat))
+            uploads = await in_thread(lambda: self._uploads.saved(chat_id))
+            had_any = await in_thread(lambda: chat_documents.delete(chat_id))
             await self._uploads.tell_deleted(uploads)
             return text_reply(texts.forgotten if had_any else texts.nothing_to_forget)
-        documents = await self._list(chat)
-        document = next((one for one in documents if one.id == press.document), None)
+        documents = await self._list(chat_id)
+        document = next((one for one in documents if one.id == press.document_id), None)
         if press.action is ChatDocumentAction.REMOVE and document is not None:
             return views.render_removal(document, texts)
         if press.action is ChatDocumentAction.REMOVE_CONFIRMED and document is not None:
             name = document.name
-            await in_thread(lambda: chat_documents.remove(chat, name))
-        elif (scope := _SCOPES.get(press.action)) and chat_documents.exists(chat):
-            await in_thread(lambda: chat_documents.set_scope(chat, scope))
-        return await self._render_list(chat, press.number, context, recipient, can_change=can_change)
+            await in_thread(lambda: chat_documents.remove(chat_id, name))
+        elif (scope := _SCOPES.get(press.action)) and chat_documents.exists(chat_id):
+            await in_thread(lambda: chat_documents.set_scope(chat_id, scope))
+        return await self._render_list(chat_id, press.number, context, recipient, can_change=can_change)
 
     async def _decide_upload(
         self,
@@ -303,36 +303,36 @@ class ChatDocumentHandlers:
         return notice
 
     async def _render_list(
-        self, chat: int, page: int, context: BotContext, recipient: Recipient, *, can_change: bool
+        self, chat_id: int, page: int, context: BotContext, recipient: Recipient, *, can_change: bool
     ) -> Reply:
         return views.render_list(
-            await self._list(chat, context.library.sources),
-            self.chat_documents.record(chat).scope,
+            await self._list(chat_id, context.library.sources),
+            self.chat_documents.record(chat_id).scope,
             page,
             recipient,
             can_change=can_change,
             has_library=bool(context.state.library.sources),
         )
 
-    async def _list(self, chat: int, sources: Sequence[Source] = ()) -> list[ListedDocument]:
+    async def _list(self, chat_id: int, sources: Sequence[Source] = ()) -> list[ListedDocument]:
         """Return the documents of a chat by name, then those that are still being read.
 
         Those in an archive are found in the list of `sources`.
         """
-        record = self.chat_documents.record(chat)
-        names = await in_thread(lambda: self.chat_documents.documents(chat))
+        record = self.chat_documents.record(chat_id)
+        names = await in_thread(lambda: self.chat_documents.documents(chat_id))
         documents = []
         for name, size, modified in names:
             added = record.added.get(name)
-            identity = document_id(chat_document_name(chat, name))
+            document_id = make_document_id(chat_document_name(chat_id, name))
             person = added.person if added else ""
             day = added.at if added else modified
-            page = _first_page(sources, chat_document_name(chat, name)) if is_archive_name(name) else None
-            documents.append(ListedDocument(identity, name, size, day, person, page))
+            page = _first_page(sources, chat_document_name(chat_id, name)) if is_archive_name(name) else None
+            documents.append(ListedDocument(document_id, name, size, day, person, page))
         held = {document.name for document in documents}
         reading = [
             ListedDocument("", upload.name, 0, time.time(), upload.person)
-            for upload in await in_thread(lambda: self._uploads.saved(chat))
+            for upload in await in_thread(lambda: self._uploads.saved(chat_id))
             if upload.name not in held
         ]
         return [*documents, *reading]

@@ -54,7 +54,7 @@ from retrieval.model import (
     PassageWithNeighbours,
     Span,
     TermWeight,
-    document_of,
+    document_id_of,
     is_chat_document,
     shown_name,
 )
@@ -146,7 +146,7 @@ def _quote_buttons(answer: Answer, rank: int, recipient: Recipient, origin: Orig
         rank_button(f"{rank}/{count}", AnswerAction.POSITION, rank),
         *([rank_button("›", AnswerAction.QUOTE, rank + 1)] if rank < count else []),
     ]
-    around = file_buttons(document_of(citation.passage.id), recipient)
+    around = file_buttons(document_id_of(citation.passage.id), recipient)
     if citation.is_legible:
         around.insert(0, surrounding_text_button(recipient.texts.show_context, citation, rank, origin))
     page = page_buttons(recipient.texts.show_page, citation, rank, recipient, origin)
@@ -183,17 +183,17 @@ def surrounding_text_button(text: str, citation: Citation, rank: int, origin: Or
 
 
 def _copy_button(citation: Citation, recipient: Recipient) -> InlineKeyboardButton:
-    source = f"{citation_location(citation, recipient.texts)} · {shown_name(citation.document)}"
-    link = recipient.link(citation.passage.id, citation.document)
+    source = f"{citation_location(citation, recipient.texts)} · {shown_name(citation.document_name)}"
+    link = recipient.link(citation.passage.id, citation.document_name)
     copied = f"{one_line(source, _MAX_COPIED_UNITS - len(link) - 1)}\n{link}"
     return InlineKeyboardButton(recipient.texts.copy_citation, copy_text=CopyTextButton(copied))
 
 
-def file_buttons(document: str, recipient: Recipient) -> list[InlineKeyboardButton]:
+def file_buttons(document_id: str, recipient: Recipient) -> list[InlineKeyboardButton]:
     """Return the button that sends a document's file, or none where the files are elsewhere."""
     if not recipient.has_files:
         return []
-    return [browse_button(recipient.texts.document, BrowsePress(BrowseAction.FILE, document))]
+    return [browse_button(recipient.texts.document, BrowsePress(BrowseAction.FILE, document_id))]
 
 
 def browse_button(text: str, press: BrowsePress) -> InlineKeyboardButton:
@@ -223,7 +223,7 @@ def _back_button(answer: Answer, rank: int, recipient: Recipient, origin: Origin
 
 
 def _read_on_button(shown: PassageWithNeighbours, recipient: Recipient) -> InlineKeyboardButton:
-    press = BrowsePress(BrowseAction.READ, document_of(shown.passage.id), shown.ordinal)
+    press = BrowsePress(BrowseAction.READ, document_id_of(shown.passage.id), shown.ordinal)
     return browse_button(f"{recipient.texts.read_on} ›", press)
 
 
@@ -232,7 +232,7 @@ def render_passage(shown: PassageWithNeighbours, recipient: Recipient) -> Reply:
     passage = shown.passage
     location = location_text(passage.title, _locator_of(passage), recipient.texts)
     source = _location_and_file(passage, location, recipient)
-    rows = [[_read_on_button(shown, recipient), *file_buttons(document_of(passage.id), recipient)]]
+    rows = [[_read_on_button(shown, recipient), *file_buttons(document_id_of(passage.id), recipient)]]
     if utf16_length(passage.text) > _MAX_PASSAGE_UNITS:
         return build_reply(plain(truncate(passage.text, _MAX_PASSAGE_UNITS) + "…\n\n") + source, rows)
     block = formatted(passage.text, MessageEntity.BLOCKQUOTE)
@@ -299,10 +299,10 @@ def folded(listing: FormattedText) -> FormattedText:
 
 
 def _location_and_file(passage: Passage, location: str, recipient: Recipient) -> FormattedText:
-    link = linked(location, recipient.link(passage.id, passage.document))
+    link = linked(location, recipient.link(passage.id, passage.document_name))
     # A paper clip marks documents that belong to the chat.
-    mark = " · 📎 " if is_chat_document(passage.document) else " · "
-    return plain("— ") + link + mark + code(one_line(shown_name(passage.document), _MAX_NAME_UNITS))
+    mark = " · 📎 " if is_chat_document(passage.document_name) else " · "
+    return plain("— ") + link + mark + code(one_line(shown_name(passage.document_name), _MAX_NAME_UNITS))
 
 
 def _text_before(shown: PassageWithNeighbours) -> str:
@@ -469,7 +469,7 @@ def _render_refusal(answer: Answer, recipient: Recipient, origin: Origin) -> Rep
     for citation in refused.near:
         # One line each: headings may be long or run from right to left.
         body += plain("\n• ") + linked(
-            heading_line(citation), recipient.link(citation.passage.id, citation.document)
+            heading_line(citation), recipient.link(citation.passage.id, citation.document_name)
         )
     rows: list[Row] = []
     if refused.suggestion:

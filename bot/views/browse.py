@@ -254,8 +254,8 @@ def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
     body = plain(recipient.texts.place_count(len(citations)) + "\n")
     for number, citation in enumerate(citations[first : first + _PLACES_PER_PAGE], first + 1):
         location = _short_location(citation, recipient.texts)
-        link = linked(location, recipient.link(citation.passage.id, citation.document))
-        mark = "📎 " if is_chat_document(citation.document) else ""
+        link = linked(location, recipient.link(citation.passage.id, citation.document_name))
+        mark = "📎 " if is_chat_document(citation.document_name) else ""
         body += plain(f"\n{number}. {mark}") + link + "\n"
         body += quote_or_pointer(_shorten(citation), recipient, _MAX_BOLD_WORDS)
     rows = [_paging(page, pages, lambda target: AnswerPress(AnswerAction.PLACES, target + 1))]
@@ -349,7 +349,9 @@ def _quote_and_place(citation: Citation, recipient: Recipient) -> FormattedText:
     at = replace(at, heading=None if heading in title else one_line(heading, _MAX_PLACE_HEADING_UNITS))
     place = one_line(place_text(title, at, recipient.texts), _MAX_PLACE_UNITS)
     return (
-        blockquote(citation) + "\n— " + linked(place, recipient.link(citation.passage.id, citation.document))
+        blockquote(citation)
+        + "\n— "
+        + linked(place, recipient.link(citation.passage.id, citation.document_name))
     )
 
 
@@ -369,9 +371,9 @@ def _render_headings(
     return body
 
 
-def _heading_line(heading: OverviewHeading, document: str, recipient: Recipient) -> FormattedText:
+def _heading_line(heading: OverviewHeading, document_name: str, recipient: Recipient) -> FormattedText:
     text = isolate_direction(one_line(heading.text, _MAX_HEADING_UNITS), recipient.texts)
-    return plain("\n• ") + linked(text, recipient.link(heading.passage, document))
+    return plain("\n• ") + linked(text, recipient.link(heading.passage_id, document_name))
 
 
 def _fits(above: FormattedText, below: FormattedText) -> bool:

@@ -117,12 +117,12 @@ def location_below_question(citation: Citation, texts: Texts) -> str:
 
 def _location_of(citation: Citation, at: Locator, texts: Texts) -> str:
     title = "" if _begins_with_title(citation) else citation.title
-    return location_text(title, at, texts) or title_label(shown_name(citation.document), texts)
+    return location_text(title, at, texts) or title_label(shown_name(citation.document_name), texts)
 
 
 def named_location(citation: Citation, texts: Texts) -> str:
     """Return the location of a quote where its file does not follow: with the name of that, or the title."""
-    name = shown_name(citation.document) if _begins_with_title(citation) else citation.title
+    name = shown_name(citation.document_name) if _begins_with_title(citation) else citation.title
     return location_text(name, citation.locator, texts)
 
 
@@ -208,8 +208,8 @@ class Recipient:
     """Language and permissions of a person, and the bot's username for deep links.
 
     `can_vote`: answers have vote buttons. `has_files`: the files of documents can be sent. `in_group`:
-    long replies are collapsed. `group` is the chat id of a group that has documents of its own. `scope_note`
-    is a line on what was searched, empty if it was everything.
+    long replies are collapsed. `group_id` is the chat id of a group that has documents of its own.
+    `scope_note` is a line on what was searched, empty if it was everything.
     """
 
     texts: Texts
@@ -218,18 +218,18 @@ class Recipient:
     can_remove: bool = False
     has_files: bool = True
     in_group: bool = False
-    group: int | None = None
+    group_id: int | None = None
     scope_note: str = ""
     uploads: UploadTarget = UploadTarget.NONE
 
-    def link(self, passage: str, document: str) -> str:
+    def link(self, passage_id: str, document_name: str) -> str:
         """Return a deep link to a passage of a document, which sends `/start` with the passage's id.
 
         It opens in the private chat with the bot. For a document of a group it names the group, so that the
         bot can check that whoever opens it is a member.
         """
-        group = self.group if self.group is not None and is_chat_document(document) else ""
-        return f"https://t.me/{self.bot_username}?start={passage}{group}"
+        group = self.group_id if self.group_id is not None and is_chat_document(document_name) else ""
+        return f"https://t.me/{self.bot_username}?start={passage_id}{group}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,12 +377,12 @@ AS_WRITTEN = Origin()
 class AnswerPress:
     """What to show, and for the quote of which rank, counted from 1.
 
-    `passage` is the id of the quote's passage when the button was made, the beginning of the id, or empty.
+    `passage_id` is the id of the quote's passage when the button was made, the beginning of the id, or empty.
     """
 
     action: AnswerAction
     rank: int = 1
-    passage: str = ""
+    passage_id: str = ""
     origin: Origin = AS_WRITTEN
 
 
@@ -392,7 +392,7 @@ MAX_EARLIER_BYTES = MAX_CALLBACK_DATA_BYTES - len("~c99:") - SHORT_PASSAGE_ID_CH
 
 def encode_answer_press(press: AnswerPress) -> str:
     correction = "~" if press.origin.corrected else ""
-    passage = f":{press.passage}" if press.passage else ""
+    passage = f":{press.passage_id}" if press.passage_id else ""
     earlier = f" {press.origin.earlier}" if press.origin.earlier else ""
     return f"{correction}{press.action}{press.rank}{passage}{earlier}"
 
@@ -428,16 +428,16 @@ class BrowsePress:
     """
 
     action: BrowseAction
-    document: str = ""
+    document_id: str = ""
     number: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether it has a document exactly if the view is of one."""
         is_list = self.action is BrowseAction.SOURCES or (
-            self.action is BrowseAction.OVERVIEW and not self.document
+            self.action is BrowseAction.OVERVIEW and not self.document_id
         )
-        return bool(self.document) != is_list
+        return bool(self.document_id) != is_list
 
 
 class ChatDocumentAction(StrEnum):
@@ -462,13 +462,13 @@ class ChatDocumentPress:
     """An action on the documents of a chat: the id of one, or the number of a page of the list from 0."""
 
     action: ChatDocumentAction
-    document: str = ""
+    document_id: str = ""
     number: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether it has a document exactly if the action is on one."""
-        return bool(self.document) == (
+        return bool(self.document_id) == (
             self.action in {ChatDocumentAction.REMOVE, ChatDocumentAction.REMOVE_CONFIRMED}
         )
 
@@ -479,11 +479,11 @@ _VIEW_DATA = re.compile(r"([@%])([a-z])([A-Za-z0-9_-]{8})?\.(0|[1-9][0-9]{0,7})"
 
 
 def encode_browse_press(press: BrowsePress) -> str:
-    return f"{_BROWSE_SIGN}{press.action}{press.document}.{press.number}"
+    return f"{_BROWSE_SIGN}{press.action}{press.document_id}.{press.number}"
 
 
 def encode_chat_document_press(press: ChatDocumentPress) -> str:
-    return f"{_CHAT_DOCUMENT_SIGN}{press.action}{press.document}.{press.number}"
+    return f"{_CHAT_DOCUMENT_SIGN}{press.action}{press.document_id}.{press.number}"
 
 
 def decode_browse_press(data: object) -> BrowsePress | None:

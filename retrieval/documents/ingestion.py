@@ -28,7 +28,7 @@ from retrieval.loaders.chunking import main_language, split_passages
 from retrieval.loaders.containers import is_in_mail
 from retrieval.loaders.formats import is_document_name, is_picture_name, load_document, read_file
 from retrieval.loaders.pdf.scans import render_page
-from retrieval.model import Citation, Passage, Source, document_id, logged_name
+from retrieval.model import Citation, Passage, Source, logged_name, make_document_id
 from retrieval.ocr import tesseract
 from retrieval.ocr.scanned_page import ScannedPage, ScanStore
 from retrieval.ocr.tesseract import MissingLanguageError, OcrError
@@ -186,12 +186,12 @@ def render_page_picture(folder: Path, citation: Citation, scans: ScanStore | Non
     if citation.locator.unit != "page" or citation.locator.page is None:
         return None
     with worker_pool(1, limit_worker) as pool:
-        arguments = folder, citation.document, citation.locator.page, citation.quote, scans
+        arguments = folder, citation.document_name, citation.locator.page, citation.quote, scans
         job = pool.schedule(_render, args=arguments, timeout=_RENDER_TIMEOUT_SECONDS)
         try:
             image: bytes | None = job.result()
         except (FutureTimeoutError, ProcessExpired, BrokenProcessPool, DocumentError) as error:
-            name = logged_name(citation.document)
+            name = logged_name(citation.document_name)
             _log.warning("%s: page %s cannot be rendered (%s)", name, arguments[2], type(error).__name__)
             return None
     return image
@@ -249,7 +249,9 @@ def _ingest_file(
                 )
             passages = list(split_passages(document))
         language = main_language(passages)
-        source = Source(document_id(name), name, document.title, len(passages), len(document.text), language)
+        source = Source(
+            make_document_id(name), name, document.title, len(passages), len(document.text), language
+        )
         return IngestedFile(
             digest,
             digest_of(document.text.encode("utf-8", "surrogatepass")),

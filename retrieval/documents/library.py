@@ -26,8 +26,8 @@ from retrieval.model import (
     Section,
     Source,
     TermWeight,
-    document_id,
-    document_of,
+    document_id_of,
+    make_document_id,
 )
 from retrieval.overview import Overview, make_overview
 from retrieval.pipeline import explain, run_pipeline
@@ -58,8 +58,8 @@ class Snapshot(Generic[IndexT]):
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_id", {source.id: source for source in self.sources})
 
-    def source(self, identity: str) -> Source | None:
-        return self._by_id.get(identity)
+    def source(self, document_id: str) -> Source | None:
+        return self._by_id.get(document_id)
 
     async def answer(self, question: str, top: int, earlier: str | None) -> Answer:
         """Answer a question. Answers are cached: paging repeats questions, and people ask the same."""
@@ -80,7 +80,7 @@ class Snapshot(Generic[IndexT]):
         return result
 
     def _with_copies(self, citation: Citation) -> Citation:
-        copies = self._by_id[document_id(citation.document)].copies
+        copies = self._by_id[make_document_id(citation.document_name)].copies
         return replace(citation, copies=copies) if copies else citation
 
     async def passage_with_neighbours(self, passage_id: str) -> PassageWithNeighbours | None:
@@ -88,7 +88,7 @@ class Snapshot(Generic[IndexT]):
         if ordinal is None:
             return None
         first = max(ordinal - 1, 0)
-        passages = await self.index.document_passages(document_of(passage_id), first, ordinal + 2 - first)
+        passages = await self.index.document_passages(document_id_of(passage_id), first, ordinal + 2 - first)
         at = ordinal - first
         before = passages[at - 1] if at else None
         after = passages[at + 1] if at + 1 < len(passages) else None
@@ -164,9 +164,9 @@ class Library(ABC, Generic[IndexT]):
         """Return the weights of the words of a question, highest first."""
         return await self._ask(lambda snapshot: explain(question, snapshot.index))
 
-    def source(self, identity: str) -> Source | None:
+    def source(self, document_id: str) -> Source | None:
         """Return the document with this id, or None."""
-        return self.snapshot.source(identity)
+        return self.snapshot.source(document_id)
 
     async def read(self, source: Source, first: int = 0, count: int | None = None) -> Sequence[Passage]:
         """Return up to `count` passages of a document (default: all) from ordinal `first` on."""
@@ -251,9 +251,9 @@ class CombinedLibrary:
             terms[term.word] = _merge_weights(known, term) if known else term
         return tuple(sorted(terms.values(), key=lambda term: (-term.content, -term.weight)))
 
-    def source(self, identity: str) -> Source | None:
+    def source(self, document_id: str) -> Source | None:
         """Return the document with this id, or None."""
-        return self._holding(identity).source(identity)
+        return self._holding(document_id).source(document_id)
 
     async def read(self, source: Source, first: int = 0, count: int | None = None) -> Sequence[Passage]:
         """Return up to `count` passages of a document (default: all) from ordinal `first` on."""
@@ -269,7 +269,7 @@ class CombinedLibrary:
 
     async def passage_with_neighbours(self, passage_id: str) -> PassageWithNeighbours | None:
         """Return a passage and its neighbours, or None without a passage of this id."""
-        return await self._holding(document_of(passage_id)).passage_with_neighbours(passage_id)
+        return await self._holding(document_id_of(passage_id)).passage_with_neighbours(passage_id)
 
     def file(self, source: Source) -> Path:
         """Return the path of a document's file."""
@@ -277,10 +277,10 @@ class CombinedLibrary:
 
     def picture(self, citation: Citation) -> bytes | None:
         """Return the page of a quote as a JPEG with the quote marked, or None without pages. Blocks."""
-        return self._holding(document_of(citation.passage.id)).picture(citation)
+        return self._holding(document_id_of(citation.passage.id)).picture(citation)
 
-    def _holding(self, document: str) -> SingleLibrary:
-        return self.own if self.own.source(document) else self.shared
+    def _holding(self, document_id: str) -> SingleLibrary:
+        return self.own if self.own.source(document_id) else self.shared
 
 
 AnyLibrary: TypeAlias = SingleLibrary | CombinedLibrary

@@ -43,7 +43,7 @@ from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment, Segment
 from retrieval.index.segment_writer import delete_unused_segments, force_merge, maybe_merge
 from retrieval.loaders.formats import is_document_name, is_picture_name
-from retrieval.model import Citation, Problem, document_id
+from retrieval.model import Citation, Problem, make_document_id
 from retrieval.ocr import scanned_page, tesseract
 from retrieval.ocr.scanned_page import ScanStore
 
@@ -434,7 +434,7 @@ class _IndexUpdate:
                 if record.source:
                     originals[record.text_digest] = file.name
                 else:
-                    copies.append(document_id(file.name))
+                    copies.append(make_document_id(file.name))
                 done += 1
                 if progress:
                     progress(done, len(self.changed))

@@ -313,7 +313,7 @@ def _count_piece_tokens(
 
 def heading_text(passage: Passage) -> str:
     """Return the file name, the title and the headings of a passage, one per line."""
-    return "\n".join((name_words(passage.document), passage.title, *passage.heading))
+    return "\n".join((name_words(passage.document_name), passage.title, *passage.heading))
 
 
 def heading_tokens(passages: Sequence[Passage]) -> tuple[Vocabulary, RaggedArray]:

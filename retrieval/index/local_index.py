@@ -40,7 +40,7 @@ from retrieval.index.segment import LiveSegment, Passages
 from retrieval.index.spelling import find_correction
 from retrieval.language import tokenize
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model import Passage, Section, document_id, document_of
+from retrieval.model import Passage, Section, document_id_of, make_document_id
 
 # A search of more postings takes 5 ms or more and runs in a thread; handing it over costs 0.1 ms.
 _MAX_POSTINGS_ON_EVENT_LOOP = 1_000_000
@@ -104,10 +104,10 @@ class LocalIndex:
     def _approximate_norms(self) -> list[Float32Array]:
         return [live.approximate_norms(self._weighting) for live in self.segments]
 
-    def passages_of(self, identity: str) -> Passages:
+    def passages_of(self, document_id: str) -> Passages:
         """Return the passages of the document with this id, none when there is no such document."""
         for live in self.segments:
-            ordinal = live.segment.document_ordinal(identity)
+            ordinal = live.segment.document_ordinal(document_id)
             if ordinal is not None and ordinal not in live.deleted:
                 return Passages(live.segment, *live.segment.document_starts[ordinal : ordinal + 2].tolist())
         return Passages(None, 0, 0)
@@ -130,14 +130,16 @@ class LocalIndex:
     def without_encoder(self) -> "LocalIndex":
         return LocalIndex(self.segments)
 
-    async def document_passages(self, document: str, first: int, count: int) -> Sequence[Passage]:
-        return self.passages_of(document)[first : first + count]
+    async def document_passages(self, document_id: str, first: int, count: int) -> Sequence[Passage]:
+        return self.passages_of(document_id)[first : first + count]
 
-    async def ordinal(self, passage: str) -> int | None:
-        return self.passages_of(document_of(passage)).ordinal(passage)
+    async def ordinal(self, passage_id: str) -> int | None:
+        return self.passages_of(document_id_of(passage_id)).ordinal(passage_id)
 
-    async def sections(self, name: str) -> tuple[Section, ...]:
-        return table_of_contents(passage.heading for passage in self.passages_of(document_id(name)))
+    async def sections(self, document_name: str) -> tuple[Section, ...]:
+        return table_of_contents(
+            passage.heading for passage in self.passages_of(make_document_id(document_name))
+        )
 
     async def ping(self) -> None:
         """Do nothing: an index on this machine can always be searched."""

@@ -273,9 +273,9 @@ class Segment:
         """Return the ordinal of each passage's document."""
         return np.searchsorted(self.document_starts, passages, side="right") - 1
 
-    def document_ordinal(self, document: str) -> int | None:
+    def document_ordinal(self, document_id: str) -> int | None:
         """Return the ordinal of the document with this id, or None."""
-        (ordinals,) = np.nonzero(self.arrays["document_names"] == np.uint64(digest(document)))
+        (ordinals,) = np.nonzero(self.arrays["document_names"] == np.uint64(digest(document_id)))
         return int(ordinals[-1]) if len(ordinals) else None
 
     def document_ordinals(self, documents: Sequence[str]) -> list[int]:
@@ -350,15 +350,15 @@ class Segment:
         records = [_split_record(row, length) for row, length in zip(rows, lengths, strict=True)]
         return list(zip(records, documents, strict=True))
 
-    def _parse(self, body: bytes, document: int) -> Passage:
+    def _parse(self, body: bytes, document_ordinal: int) -> Passage:
         decoded = body.decode()
         head, end = _decode_json(decoded)
-        identity, start, heading, line, paragraph, language, page, unit, label, lines, *later = head
+        passage_id, start, heading, line, paragraph, language, page, unit, label, lines, *later = head
         paragraphs, labels, *scan = later
         text = decoded[end + 1 :]
-        name, title = self.document_name(document)
+        name, title = self.document_name(document_ordinal)
         return Passage(
-            identity,
+            passage_id,
             name,
             title,
             Span(start, start + len(text)),
@@ -426,12 +426,12 @@ class Passages(Sequence[Passage]):
             raise IndexError(at)
         return self._segment.passages([selected])[0]
 
-    def ordinal(self, identity: str) -> int | None:
+    def ordinal(self, passage_id: str) -> int | None:
         """Return the position in this sequence of the passage with this id, or None."""
         if self._segment is None:
             return None
         names = self._segment.arrays["passage_names"][self._numbers.start : self._numbers.stop]
-        (positions,) = np.nonzero(names == np.uint64(digest(identity)))
+        (positions,) = np.nonzero(names == np.uint64(digest(passage_id)))
         return int(positions[0]) if len(positions) else None
 
 

@@ -20,7 +20,7 @@ from retrieval.index import segment, spelling
 from retrieval.index.forward_index import ForwardIndex, heading_tokens
 from retrieval.index.inverted_index import MAX_SEGMENT_PASSAGES, InvertedIndex, Vocabulary, digests, row_ends
 from retrieval.index.segment import SUFFIX, ArrayWriter, LiveSegment, Mask, MaskedSegment, Segment
-from retrieval.model import Passage, document_of
+from retrieval.model import Passage, document_id_of
 
 
 def write_segment(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
@@ -31,8 +31,8 @@ def write_segment(folder: Path, passages: Sequence[Passage], longest_piece: int)
     """
     forward, words = ForwardIndex.build(passages, longest_piece)
     postings = InvertedIndex.build(forward.vocabulary, forward.tokens)
-    documents = [list(own) for _, own in groupby(passages, lambda passage: passage.document)]
-    names = [json.dumps([own[0].document, own[0].title]).encode() for own in documents]
+    documents = [list(own) for _, own in groupby(passages, lambda passage: passage.document_name)]
+    names = [json.dumps([own[0].document_name, own[0].title]).encode() for own in documents]
     heading_fields = InvertedIndex.build(*heading_tokens(passages))
     encoder_keys = segment.encoder_keys(passages, forward.pieces, forward.piece_ends)
     languages = Counter(passage.language for passage in passages)
@@ -52,7 +52,7 @@ def write_segment(folder: Path, passages: Sequence[Passage], longest_piece: int)
         writer.add("passage_names", digests(passage.id for passage in passages))
         writer.add("passage_languages", np.array([codes[passage.language] for passage in passages], np.uint8))
         writer.add("documents", _row_offsets(documents))
-        writer.add("document_names", digests(document_of(own[0].id) for own in documents))
+        writer.add("document_names", digests(document_id_of(own[0].id) for own in documents))
         writer.add("document_offsets", _row_offsets(names))
         writer.add("document_rows", np.frombuffer(b"".join(names), np.uint8))
         buckets = spelling.write_buckets(spelling.group_words(words), writer)

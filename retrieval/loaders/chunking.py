@@ -17,7 +17,7 @@ from retrieval.model import (
     Section,
     Span,
     Table,
-    passage_id,
+    make_passage_id,
 )
 from retrieval.sentences import LEAD_IN_ENDINGS, pieces
 
@@ -73,8 +73,8 @@ def split_passages(document: Document) -> Iterator[Passage]:
             words = span.of(text)
             page = bisect_right(document.pages, span.start, key=lambda page: page.start)
             yield Passage(
-                id=passage_id(document.name, words, occurrences[words]),
-                document=document.name,
+                id=make_passage_id(document.name, words, occurrences[words]),
+                document_name=document.name,
                 title=document.title,
                 span=span,
                 text=words,

@@ -30,7 +30,7 @@ from retrieval.documents.ingestion import Batch, ingest
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.errors import RetrievalError, UnavailableError
 from retrieval.index.segment import Segment
-from retrieval.model import Problem, document_id
+from retrieval.model import Problem, make_document_id
 from retrieval.opensearch import stored_passages
 from retrieval.opensearch.client import (
     MAX_CONCURRENT_BULK_REQUESTS,
@@ -515,12 +515,12 @@ class _ClusterUpdate:
 
     async def _delete(self, names: Sequence[str], base: _PreviousIndex | None) -> None:
         """Delete these files, and documents that an interrupted run has not written completely."""
-        deleted = {document_id(name) for name in names}
+        deleted = {make_document_id(name) for name in names}
         if base and not base.metadata.done:
             await self.new_index.refresh()
             # A document's record is written after its passages.
             records = await read_file_records(self.cluster, self.new_index.name)
-            complete = {document_id(record.file.name) for record in records}
+            complete = {make_document_id(record.file.name) for record in records}
             deleted |= await self.new_index.list_documents() - complete
         if deleted:
             await self.new_index.delete_documents(deleted)
@@ -560,7 +560,7 @@ class _ClusterUpdate:
             segment = Segment(batch.segment)
             batch.segment.unlink()
             indexed = [record for record in records if record.source]
-            documents = segment.document_ordinals([document_id(record.file.name) for record in indexed])
+            documents = segment.document_ordinals([make_document_id(record.file.name) for record in indexed])
             reader = BulkItemReader(segment, documents, self.embeddings)
             encoding, batches = reader.encode(), reader.batches()
             while (count := await asyncio.to_thread(next, encoding, None)) is not None:

@@ -43,7 +43,7 @@ from retrieval.index.segment import Segment
 from retrieval.index.spelling import is_correction_candidate
 from retrieval.language import fold
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model import Passage, Problem, Section, Span, document_id, document_of
+from retrieval.model import Passage, Problem, Section, Span, document_id_of, make_document_id
 from retrieval.opensearch.client import BulkItem
 
 # Texts in a batch, which takes half a second to a second. Larger batches are no faster.
@@ -473,7 +473,7 @@ _PLACE_FIELDS = 5
 def _encode_record(passage: Passage) -> bytes:
     fields = [
         passage.id,
-        passage.document,
+        passage.document_name,
         passage.title,
         passage.span.start,
         passage.heading,
@@ -493,12 +493,12 @@ def _encode_record(passage: Passage) -> bytes:
 
 def _decode_record(record: bytes) -> Passage:
     fields, _, text = record.decode().partition("\n")
-    identity, document, title, start, heading, line, *rest = json.loads(fields)
+    passage_id, document, title, start, heading, line, *rest = json.loads(fields)
     place, (lines, paragraphs, labels, *scan) = rest[:_PLACE_FIELDS], rest[_PLACE_FIELDS:]
     span = Span(start, start + len(text))
     place += [segment.decode_line_marks(lines, line), tuple(paragraphs), segment.decode_labels(labels)]
     place.append(segment.decode_scan(scan))
-    return Passage(identity, document, title, span, text, tuple(heading), line, *place)
+    return Passage(passage_id, document, title, span, text, tuple(heading), line, *place)
 
 
 # About as many as fit into one bulk request.
@@ -525,7 +525,7 @@ class StoredFileRecord:
         name = self.record.file.name
         data = json.dumps([record_to_row(self.record), sections]).encode()
         body = {
-            "document": document_id(name),
+            "document": make_document_id(name),
             "name": name,
             "words": " ".join(sorted(self.words)),
             "b": b2a_base64(data, newline=False).decode("ascii"),
@@ -596,9 +596,11 @@ class BulkItemReader:
 
     def _collect(self, passages: Sequence[Passage], forward: ForwardIndex) -> None:
         for passage in passages:
-            self._headings[passage.document].append(passage.heading)
-        names = {name: at for at, name in enumerate(dict.fromkeys(passage.document for passage in passages))}
-        document_of_passage = np.array([names[passage.document] for passage in passages])
+            self._headings[passage.document_name].append(passage.heading)
+        names = {
+            name: at for at, name in enumerate(dict.fromkeys(passage.document_name for passage in passages))
+        }
+        document_of_passage = np.array([names[passage.document_name] for passage in passages])
         owners = np.repeat(np.arange(len(passages)), forward.tokens.lengths)
         lengths = forward.vocabulary.lengths[forward.tokens.values]
         (words,) = np.nonzero((lengths >= _MIN_WORD_CHARS) & (lengths <= _MAX_WORD_CHARS))
@@ -611,7 +613,7 @@ class BulkItemReader:
             passage = passages[owner]
             word = _fold(passage.text[start : start + length], passage.language)
             if word and is_correction_candidate(word):
-                self._words[passage.document].add(word)
+                self._words[passage.document_name].add(word)
 
 
 def _fold(word: str, language: str) -> str:
@@ -631,8 +633,8 @@ def _passage_item(
 ) -> BulkItem:
     # Ids, digests and language codes need no escaping, so this is safe, and ten times as fast as json.dumps.
     body = (
-        f'{{"document":"{document_of(passage.id)}","n":{ordinal},"tokens":{len(terms)},'
+        f'{{"document":"{document_id_of(passage.id)}","n":{ordinal},"tokens":{len(terms)},'
         f'"language":"{passage.language}","terms":"{" ".join(terms)}",'
-        f'"context":"{" ".join(headings)}","path":{json.dumps(passage.document)},"b":"'
+        f'"context":"{" ".join(headings)}","path":{json.dumps(passage.document_name)},"b":"'
     )
     return BulkItem(passage.id, b'%s%s"}' % (body.encode(), b2a_base64(packed, newline=False)))

@@ -311,7 +311,7 @@ def nearby_similarity(
     for row, passage in enumerate(passages[ordinal] for ordinal in shortlisted):
         close = [
             other
-            for other in documents[passage.document]
+            for other in documents[passage.document_name]
             if abs(passages[other].paragraph - passage.paragraph) <= _MAX_PARAGRAPHS_APART
         ]
         nearby[row] = similarity[close].max(axis=0)
@@ -322,7 +322,7 @@ def _group_by_document(passages: Sequence[Passage]) -> dict[str, list[int]]:
     """Return the ordinals of the passages of each document."""
     ordinals: dict[str, list[int]] = {}
     for ordinal, passage in enumerate(passages):
-        ordinals.setdefault(passage.document, []).append(ordinal)
+        ordinals.setdefault(passage.document_name, []).append(ordinal)
     return ordinals
 
 
@@ -353,12 +353,12 @@ def match_headings(
     # Candidates of one section have the same heading fields.
     matches: dict[tuple[str, str, tuple[str, ...]], tuple[list[int], list[int], float]] = {}
     for row, passage in enumerate(passages):
-        key = passage.language, passage.document, passage.heading
+        key = passage.language, passage.document_name, passage.heading
         if key not in matches:
             nearest = _terms(passage.heading[-1] if passage.heading else passage.title, passage.language)
             shared = query_terms & nearest
             in_heading = _columns(shared, columns_by_term)
-            further = (name_words(passage.document), passage.title, *passage.heading[:-1])
+            further = (name_words(passage.document_name), passage.title, *passage.heading[:-1])
             further_terms = (query_terms & _terms(text, passage.language) for text in further)
             in_title = _columns(frozenset[str]().union(*further_terms), columns_by_term)
             similarity = (

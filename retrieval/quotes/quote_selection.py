@@ -273,10 +273,11 @@ def _first_in_sections(passages: Sequence[Passage]) -> NDArray[np.bool_]:
     """Return for each candidate whether it is the first of those below the same headings of its document."""
     first: dict[tuple[str, tuple[str, ...]], int] = {}
     for passage in passages:
-        section = (passage.document, passage.heading)
+        section = (passage.document_name, passage.heading)
         first[section] = min(first.get(section, passage.span.start), passage.span.start)
     return np.array(
-        [passage.span.start == first[passage.document, passage.heading] for passage in passages], np.bool_
+        [passage.span.start == first[passage.document_name, passage.heading] for passage in passages],
+        np.bool_,
     )
 
 
@@ -469,7 +470,7 @@ def cite(passage: Passage, excerpt: Excerpt, rank: int, highlights: Iterable[Spa
     offset = passage.span.start
     return Citation(
         rank=rank,
-        document=passage.document,
+        document_name=passage.document_name,
         title=passage.title,
         span=Span(offset + excerpt.start, offset + excerpt.end),
         quote=passage.text[excerpt.start : excerpt.end],
@@ -537,7 +538,7 @@ def drop_altered(citations: Sequence[Citation]) -> list[Citation]:
     verified = [citation for citation in citations if citation.is_verbatim]
     if len(verified) < len(citations):
         documents = sorted(
-            {logged_name(citation.document) for citation in citations if not citation.is_verbatim}
+            {logged_name(citation.document_name) for citation in citations if not citation.is_verbatim}
         )
         _log.error("A quote differs from its document and is not sent: %s", documents)
     return verified

@@ -12,7 +12,7 @@ from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.local_index import LocalIndex
-from retrieval.model import LineMark, Passage, Span, passage_id
+from retrieval.model import LineMark, Passage, Span, make_passage_id
 
 
 def document(name: str, texts: Sequence[str], language: str = "en") -> list[Passage]:
@@ -20,7 +20,7 @@ def document(name: str, texts: Sequence[str], language: str = "en") -> list[Pass
     occurrences: Counter[str] = Counter()
     passages: list[Passage] = []
     for number, text in enumerate(texts, 1):
-        identity = passage_id(name, text, occurrences[text])
+        identity = make_passage_id(name, text, occurrences[text])
         occurrences[text] += 1
         span = Span(7 * number, 7 * number + len(text))
         heading = ("Top", f"Part {number}")[: number % 3]

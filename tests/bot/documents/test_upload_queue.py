@@ -36,13 +36,13 @@ class EncodedChatDocuments(ChatDocumentStore):
         self.turns = turns
         self.served: list[int] = []
 
-    async def encode(self, chat: int, stop: Callable[[], bool]) -> bool:
-        self.served.append(chat)
+    async def encode(self, chat_id: int, stop: Callable[[], bool]) -> bool:
+        self.served.append(chat_id)
         await asyncio.sleep(0)  # the real one runs in a thread, so that others get their turn
         while not stop():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
-        self.turns[chat] -= 1
-        return not self.turns[chat]
+        self.turns[chat_id] -= 1
+        return not self.turns[chat_id]
 
 
 async def test_encoding_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

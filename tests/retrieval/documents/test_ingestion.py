@@ -82,7 +82,7 @@ def ingest_folder(folder: Path, scratch: Path) -> tuple[dict[str, IngestedFile |
             assert forward_rows(rebuilt) == forward_rows(segment.forward(ordinals))
             passages += batch_passages
         names = [file.name for file, result in batch.results if isinstance(result, IngestedFile)]
-        assert names == list(dict.fromkeys(passage.document for passage in batch_passages))
+        assert names == list(dict.fromkeys(passage.document_name for passage in batch_passages))
     return results, passages
 
 

@@ -315,7 +315,7 @@ def test_scans_in_archives_and_mails(tmp_path: Path) -> None:
         ("When does the last ferry depart?", "pack.zip/inner.eml/ferry.tif", "17:45"),
     ):
         citation = asyncio.run(library.answer(question)).citations[0]
-        assert (name, True) == (citation.document, words in citation.quote)
+        assert (name, True) == (citation.document_name, words in citation.quote)
         assert library.picture(citation)
 
 

@@ -24,7 +24,7 @@ from retrieval.index.segment import (
     encoder_keys,
     encoder_texts,
 )
-from retrieval.model import Passage, Span, document_of
+from retrieval.model import Passage, Span, document_id_of
 from tests.retrieval.corpus import document, forward_rows
 
 WORDS = ["goat", "Goats", "keeper", "the", "lighthouse", "1874", "козы", "смотрит", "茶馆"]
@@ -75,8 +75,8 @@ def test_build(documents: Texts, data: st.DataObject) -> None:
         assert [passages[at] for at in order] == candidates
         assert [forward[at] for at in order] == forward_rows(own_forward)
         for number, own in enumerate(parts):
-            assert number == segment.document_ordinal(document_of(own[0].id))
-            assert (own[0].document, own[0].title) == segment.document_name(number)
+            assert number == segment.document_ordinal(document_id_of(own[0].id))
+            assert (own[0].document_name, own[0].title) == segment.document_name(number)
         owners = [number for number, own in enumerate(parts) for _ in own]
         assert owners == segment.document_of(np.arange(len(passages))).tolist()
         assert segment.document_ordinal("x" * 8) is None
@@ -131,7 +131,7 @@ def test_merge(parts: Sequence[Texts], data: st.DataObject) -> None:
             assert set(built.spelling.buckets) == set(merged.spelling.buckets)
             assert all(built.spelling.words(b) == merged.spelling.words(b) for b in built.spelling.buckets)
         for passages in remaining:
-            at = merged.document_ordinal(document_of(passages[0].id))
+            at = merged.document_ordinal(document_id_of(passages[0].id))
             assert at is not None
             assert passages == merged.passages(range(*merged.document_starts[at : at + 2].tolist()))
 

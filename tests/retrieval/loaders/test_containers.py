@@ -46,7 +46,7 @@ async def test_documents(tmp_path: Path) -> None:
     assert [above, f"{above}/guide.docx", f"{above}/pier.txt"] == [source.name for source in library.sources]
     best = (await library.answer("When does the pier close?")).citations[0]
     assert (f"{above}/pier.txt", "line 1") == (
-        best.document,
+        best.document_name,
         location_text("", best.locator, texts_for("en")),
     )
     assert folder / "more" / "harbour.eml" == library.file(library.sources[2])
@@ -335,7 +335,7 @@ async def test_a_picture_of_a_page(tmp_path: Path) -> None:
     (tmp_path / "a.eml").write_bytes(mail_with({"bath.pdf": BATH}))
     library = LocalLibrary.open(tmp_path)
     best = (await library.answer("Wer hat das Freibad von Ahrental entworfen?")).citations[0]
-    assert "a.eml/bath.pdf" == best.document
+    assert "a.eml/bath.pdf" == best.document_name
     picture = library.picture(best)
     assert picture is not None
     assert picture.startswith(b"\xff\xd8")

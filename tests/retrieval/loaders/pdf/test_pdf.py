@@ -124,7 +124,7 @@ async def test_questions(name: str, question: str, words: str, expected: str, li
     answer = await library.answer(question)
     best = answer.citations[0]
     assert answer.certainty != "none"
-    assert name == best.document
+    assert name == best.document_name
     assert words in best.quote
     assert expected == location_text(best.title, best.locator, texts_for("en"))
 
