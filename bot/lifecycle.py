@@ -45,7 +45,7 @@ from bot.telegram.messaging import CancellableWaits, ChatActions
 from bot.telegram.polling import Poller
 from bot.telegram.saved_updates import AnsweredJournal, Spool
 from bot.telegram.webhook import WebhookReceiver, WebhookRegistration
-from bot.views.refusals import problem_lines
+from bot.views.problems import problem_lines
 from config import ConfigError
 from config.logging import configure
 from config.settings import Settings, startup_problems

@@ -54,7 +54,7 @@ class Metrics:
         self._declines = Counter(
             "verbatim_declines", "Questions the documents hold no answer to", registry=self.registry
         )
-        self._refusals = Counter(
+        self._denials = Counter(
             "verbatim_refusals",
             "Updates of those who may not ask, or ask too much",
             ["why"],
@@ -119,8 +119,8 @@ class Metrics:
         self._questions.inc()
         counters[certainty].inc()
 
-    def count_refusal(self, why: str) -> None:
-        self._refusals.labels(why).inc()
+    def count_denial(self, why: str) -> None:
+        self._denials.labels(why).inc()
 
     def count_upload(self, outcome: str) -> None:
         self._uploads.labels(outcome).inc()

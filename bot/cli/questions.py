@@ -29,7 +29,7 @@ from bot.views.message import (
     place_text,
     question_above,
 )
-from bot.views.refusals import MAX_CLOSEST_PASSAGES, closest_quotes, explain_refusal
+from bot.views.no_answer import MAX_CLOSEST_PASSAGES, closest_quotes, explain_no_answer
 from retrieval.documents.library import SingleLibrary
 from retrieval.model import Answer, Citation, Source, Span
 from retrieval.query.document_names import NameTable, documents_meant, find_files, only_document_about
@@ -118,7 +118,7 @@ class TerminalStyle:
 def answer_text(answer: Answer, texts: Texts, style: TerminalStyle, *, quotes: slice) -> str:
     """Return the `quotes` of an answer, the closest passages if it is unsure, or why there is no answer."""
     if answer.certainty == "none":
-        return _render_refusal(answer, texts)
+        return _render_no_answer(answer, texts)
     if answer.certainty == "unsure":
         quoted = [render_citation(citation, texts, style) for citation in closest_quotes(answer)]
         return "\n\n".join([texts.unsure_answer, *quoted])
@@ -127,8 +127,8 @@ def answer_text(answer: Answer, texts: Texts, style: TerminalStyle, *, quotes: s
     return "\n\n".join(render_citation(citation, texts, style) for citation in answer.citations[quotes])
 
 
-def _render_refusal(answer: Answer, texts: Texts) -> str:
-    reply = explain_refusal(answer, texts)
+def _render_no_answer(answer: Answer, texts: Texts) -> str:
+    reply = explain_no_answer(answer, texts)
     lines = [reply.text]
     if reply.near:
         near = (heading_line(citation).translate(_VISIBLE_LINE_CHARS) for citation in reply.near)

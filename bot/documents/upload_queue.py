@@ -38,7 +38,7 @@ from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions, is_unchanged
 from bot.views.chat_documents import document_not_added
 from bot.views.message import FormattedText, about_file, file_name, plain
-from bot.views.refusals import explain_problem
+from bot.views.problems import explain_problem
 from retrieval.documents.file_records import UnreadFile
 from retrieval.documents.library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary
@@ -295,9 +295,9 @@ class UploadQueue:
                     self._scans[upload.chat, upload.id] = text
                     return
                 outcome = "read"
-            except RefusedUploadError as refusal:
-                text = document_not_added(upload.name, refusal.reason, texts)
-                outcome = refusal.kind
+            except UploadRejectedError as error:
+                text = document_not_added(upload.name, error.rejection.reason, texts)
+                outcome = error.rejection.kind
             else:
                 self._encode_in_background(upload.chat)
                 if self.waiting(upload.chat) == 1:
@@ -374,7 +374,7 @@ class UploadQueue:
             path.unlink(missing_ok=True)
 
     async def _download(self, upload: Upload, paths: ChatPaths) -> None:
-        """Fetch the file unless it is on disk. Raises RefusedUploadError if Telegram no longer has it."""
+        """Fetch the file unless it is on disk. Raises UploadRejectedError if Telegram no longer has it."""
         data_path = _data_path(paths, upload)
         if data_path.exists():
             return
@@ -383,7 +383,7 @@ class UploadQueue:
             data = bytes(await file.download_as_bytearray())
         except BadRequest as error:
             reason = texts_for(upload.language).file_not_delivered
-            raise RefusedUploadError("not delivered", reason) from error
+            raise UploadRejectedError(UploadRejection("not delivered", reason)) from error
         if not paths.upload(upload.id).exists():
             return
         try:
@@ -392,12 +392,12 @@ class UploadQueue:
             # The documents of the chat have just been deleted.
             return
         except OSError as error:
-            raise refusal_of(error, texts_for(upload.language)) from error
+            raise UploadRejectedError(rejection_of(error, texts_for(upload.language))) from error
 
     def _read(self, upload: Upload, texts: Texts, *, is_scanned: bool) -> FormattedText | Scan | None:
         """Add the file to the documents, read it, and return what to tell, None if it was deleted. Blocks.
 
-        Returns what waits for OCR, if there is any. Raises RefusedUploadError if it cannot be read; an
+        Returns what waits for OCR, if there is any. Raises UploadRejectedError if it cannot be read; an
         earlier version of it is then kept. With `is_scanned` it was added before, and OCR has had its turn.
         """
         with self._chat_documents.locked(upload.chat) as paths:
@@ -429,12 +429,12 @@ class UploadQueue:
             if problem := _problem_of(library, upload):
                 _restore(target, earlier)
                 self._chat_documents.read(upload.chat)
-                raise RefusedUploadError("not readable", explain_problem(problem, texts))
+                raise UploadRejectedError(UploadRejection("not readable", explain_problem(problem, texts)))
             self._note_added(upload)
         except TooManyDocumentsError:
             _restore(target, earlier)
             reason = texts.too_many_documents(self._most_documents or 0)
-            raise RefusedUploadError("quota", reason) from None
+            raise UploadRejectedError(UploadRejection("quota", reason)) from None
         except ReadingStoppedError:
             # Whoever deletes the documents of the chat is waiting for the lock.
             _restore(target, earlier)
@@ -443,7 +443,7 @@ class UploadQueue:
             _restore(target, earlier)
             if not record.exists():
                 return None
-            raise refusal_of(error, texts) from error
+            raise UploadRejectedError(rejection_of(error, texts)) from error
         earlier.unlink(missing_ok=True)
         paths.unencoded.touch()
         text = _describe(library, upload, texts)
@@ -510,13 +510,20 @@ class UploadQueue:
         return self._is_stopping or time.monotonic() > deadline or not folder.exists()
 
 
-class RefusedUploadError(Exception):
-    """An upload cannot be read: a word for the metrics, and the reason for the person."""
+@dataclass(frozen=True, slots=True)
+class UploadRejection:
+    """Why an upload is not read: a word for the metrics, and the reason for the person."""
 
-    def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(reason)
-        self.kind = kind
-        self.reason = reason
+    kind: str
+    reason: str
+
+
+class UploadRejectedError(Exception):
+    """An upload cannot be read."""
+
+    def __init__(self, rejection: UploadRejection) -> None:
+        super().__init__(rejection.reason)
+        self.rejection = rejection
 
 
 class _Progress:
@@ -610,11 +617,11 @@ def _problem_of(library: LocalLibrary, upload: Upload) -> Problem | None:
     return min(problems, key=lambda problem: problem.kind is ProblemKind.UNSUPPORTED, default=None)
 
 
-def refusal_of(error: OSError, texts: Texts) -> RefusedUploadError:
-    """Return the refusal of an upload that could not be written, which is logged."""
+def rejection_of(error: OSError, texts: Texts) -> UploadRejection:
+    """Return the rejection of an upload that could not be written, which is logged."""
     is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     _log.error("COLLECTIONS_DIR: a document cannot be written (%s)", error.strerror or type(error).__name__)
-    return RefusedUploadError("disk full" if is_full else "not writable", texts.cannot_store)
+    return UploadRejection("disk full" if is_full else "not writable", texts.cannot_store)
 
 
 def _left_out(problems: Sequence[Problem], upload: str, texts: Texts) -> FormattedText:

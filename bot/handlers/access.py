@@ -26,8 +26,8 @@ class Verdict(Enum):
     """Whether an update is within a rate limit; the user is notified of the first refusal only."""
 
     ADMITTED = "admitted"
-    REFUSED_WITH_NOTICE = "refused with notice"
-    REFUSED = "refused"
+    DENIED_WITH_NOTICE = "denied with notice"
+    DENIED = "denied"
 
 
 class _Bucket:
@@ -56,7 +56,7 @@ class QuestionQuota:
             await bucket.limiter.acquire()
             return Verdict.ADMITTED
         was_notified, bucket.is_notified = bucket.is_notified, True
-        return Verdict.REFUSED if was_notified else Verdict.REFUSED_WITH_NOTICE
+        return Verdict.DENIED if was_notified else Verdict.DENIED_WITH_NOTICE
 
 
 Handler = Callable[[Update, BotContext], Coroutine[object, object, None]]
@@ -80,7 +80,7 @@ class AccessControl:
     async def check_access(self, update: Update, context: BotContext) -> None:
         """Raise ApplicationHandlerStop for an update that is not allowed; runs before all handlers."""
         if not self.is_allowed(update):
-            context.metrics.count_refusal("not allowed")
+            context.metrics.count_denial("not allowed")
             await _dismiss(update)
             raise ApplicationHandlerStop
 
@@ -98,8 +98,8 @@ class AccessControl:
             if verdict is Verdict.ADMITTED:
                 await handler(update, context)
             else:
-                context.metrics.count_refusal("too many")
-                await _dismiss(update, with_notice=verdict is Verdict.REFUSED_WITH_NOTICE)
+                context.metrics.count_denial("too many")
+                await _dismiss(update, with_notice=verdict is Verdict.DENIED_WITH_NOTICE)
 
         return serve
 

@@ -17,7 +17,7 @@ from bot.telegram.messaging import AttachedFile, attached_file, require_message,
 from bot.telegram.progress import ProgressMessage
 from bot.views.chat_documents import document_not_added
 from bot.views.message import FormattedText, about_file, build_reply, file_name, one_line, plain, text_reply
-from bot.views.refusals import named_problems
+from bot.views.problems import named_problems
 from retrieval.errors import DocumentError, FolderError
 from retrieval.model import Problem
 

@@ -11,7 +11,7 @@ from bot.concurrency import in_thread
 from bot.documents.caption_answers import Caption
 from bot.documents.chat_document_store import ChatDocumentStore, Scope
 from bot.documents.document_manager import is_plain_name
-from bot.documents.upload_queue import RefusedUploadError, Upload, UploadQueue, refusal_of
+from bot.documents.upload_queue import Upload, UploadQueue, UploadRejection, rejection_of
 from bot.handlers.access import is_group_admin
 from bot.handlers.admin import MAX_FILE_MEGABYTES, add_to_library
 from bot.handlers.context import BotContext
@@ -41,7 +41,7 @@ from bot.views.message import (
     one_line,
     text_reply,
 )
-from bot.views.refusals import SHOWN_FORMATS, SHOWN_PICTURES
+from bot.views.problems import SHOWN_FORMATS, SHOWN_PICTURES
 from retrieval.loaders.containers import is_archive_name
 from retrieval.loaders.formats import is_document_name, is_picture_name
 from retrieval.model import Source, chat_document_name, make_document_id
@@ -94,9 +94,9 @@ class ChatDocumentHandlers:
             await send_reply(update, text_reply(texts.group_admins_only))
             await self._answer_caption(message, texts)
             return
-        if refusal := self._refusal(document, message.chat.id, context, texts):
-            context.metrics.count_upload(refusal.kind)
-            await send_reply(update, build_reply(document_not_added(name, refusal.reason, texts)))
+        if rejection := self._rejection(document, message.chat.id, context, texts):
+            context.metrics.count_upload(rejection.kind)
+            await send_reply(update, build_reply(document_not_added(name, rejection.reason, texts)))
             await self._answer_caption(message, texts)
             return
         is_admin = message.from_user is not None and message.from_user.id in context.state.admins
@@ -138,35 +138,35 @@ class ChatDocumentHandlers:
         try:
             await in_thread(lambda: self._uploads.save(upload))
         except OSError as error:
-            refusal = refusal_of(error, texts)
-            context.metrics.count_upload(refusal.kind)
-            text = document_not_added(upload.name, refusal.reason, texts)
+            rejection = rejection_of(error, texts)
+            context.metrics.count_upload(rejection.kind)
+            text = document_not_added(upload.name, rejection.reason, texts)
             await shown.edit_text(text.text, entities=text.entities or None)
             await self._answer_caption(message, texts)
             return
         self._uploads.start(upload)
 
-    def _refusal(
+    def _rejection(
         self, document: AttachedFile, chat_id: int, context: BotContext, texts: Texts
-    ) -> RefusedUploadError | None:
+    ) -> UploadRejection | None:
         """Return why a document is not accepted, or None. Pictures are accepted where OCR is."""
         name, size = document.name, document.bytes
         is_picture = context.state.reads_pictures and is_picture_name(name)
         if not (is_document_name(name) or is_archive_name(name) or is_picture):
             formats = f"{SHOWN_FORMATS}, {SHOWN_PICTURES}" if context.state.reads_pictures else SHOWN_FORMATS
-            return RefusedUploadError("not supported", texts.format_not_supported(formats))
+            return UploadRejection("not supported", texts.format_not_supported(formats))
         if not is_plain_name(name):
-            return RefusedUploadError("name not allowed", texts.file_name_not_allowed)
+            return UploadRejection("name not allowed", texts.file_name_not_allowed)
         if size > MAX_FILE_MEGABYTES * _BYTES_PER_MEGABYTE:
-            return RefusedUploadError("too large", texts.file_too_large(MAX_FILE_MEGABYTES))
+            return UploadRejection("too large", texts.file_too_large(MAX_FILE_MEGABYTES))
         held, waiting = self.chat_documents.size(chat_id), self._uploads.saved(chat_id)
         replaced = self._size_of(chat_id, name)
         if held.files + len(waiting) - (replaced is not None) >= self._limits.files:
-            return RefusedUploadError("quota", texts.too_many_documents(self._limits.files))
+            return UploadRejection("quota", texts.too_many_documents(self._limits.files))
         accepted = held.bytes - (replaced or 0) + sum(upload.size for upload in waiting)
         if accepted + size > self._limits.bytes:
             megabytes = self._limits.bytes // _BYTES_PER_MEGABYTE
-            return RefusedUploadError("quota", texts.documents_too_large(megabytes))
+            return UploadRejection("quota", texts.documents_too_large(megabytes))
         return None
 
     def _has(self, chat_id: int, name: str) -> bool:
@@ -286,10 +286,10 @@ class ChatDocumentHandlers:
             if notice is None:
                 await self._answer_caption(sent, texts)
             return notice
-        if refusal := self._refusal(document, message.chat.id, context, texts):
-            context.metrics.count_upload(refusal.kind)
-            refused = build_reply(document_not_added(name, refusal.reason, texts))
-            notice = await edit_reply(query, refused, texts)
+        if rejection := self._rejection(document, message.chat.id, context, texts):
+            context.metrics.count_upload(rejection.kind)
+            rejected = build_reply(document_not_added(name, rejection.reason, texts))
+            notice = await edit_reply(query, rejected, texts)
             if notice is None:
                 await self._answer_caption(sent, texts)
             return notice

@@ -33,7 +33,7 @@ from bot.views.message import (
     one_line,
     text_reply,
 )
-from bot.views.refusals import explain_unreadable, is_link
+from bot.views.no_answer import explain_unreadable, is_link
 from retrieval.model import Source, chat_document_name, document_id_of
 from retrieval.query.document_names import documents_meant, find_files, find_titles, only_document_about
 from retrieval.query.intent import (

@@ -45,7 +45,7 @@ from bot.views.message import (
     truncate_start,
     utf16_length,
 )
-from bot.views.refusals import closest_quotes, explain_refusal
+from bot.views.no_answer import closest_quotes, explain_no_answer
 from retrieval.model import (
     Answer,
     Citation,
@@ -396,7 +396,7 @@ def render_term_weights(weights: Sequence[TermWeight], texts: Texts) -> Reply:
 def render_answer(answer: Answer, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
     """Show the best quote, the closest passages, or a refusal with what may help."""
     if not answer.citations or answer.certainty == "none":
-        return _render_refusal(answer, recipient, origin)
+        return _render_no_answer(answer, recipient, origin)
     if answer.answered and answer.parts > 1:
         return render_parts(answer, recipient, origin)
     if answer.answered:
@@ -458,24 +458,24 @@ def _numbered_quote(citation: Citation, number: int | None, recipient: Recipient
     return _question_line(citation, recipient) + quote + separator + source
 
 
-def _render_refusal(answer: Answer, recipient: Recipient, origin: Origin) -> Reply:
+def _render_no_answer(answer: Answer, recipient: Recipient, origin: Origin) -> Reply:
     """Say why there is no answer; offer near headings, a corrected spelling and the closest passages."""
     texts = recipient.texts
     # A button below the answer to a suggestion could not tell which of two suggestions it means.
-    refused = explain_refusal(answer, texts, can_suggest=not origin.corrected)
-    body = plain(refused.text)
-    if refused.near:
+    no_answer = explain_no_answer(answer, texts, can_suggest=not origin.corrected)
+    body = plain(no_answer.text)
+    if no_answer.near:
         body += f"\n\n{texts.near_headings}"
-    for citation in refused.near:
+    for citation in no_answer.near:
         # One line each: headings may be long or run from right to left.
         body += plain("\n• ") + linked(
             heading_line(citation), recipient.link(citation.passage.id, citation.document_name)
         )
     rows: list[Row] = []
-    if refused.suggestion:
-        body += plain(f"\n\n{texts.did_you_mean} ") + code(refused.suggestion)
+    if no_answer.suggestion:
+        body += plain(f"\n\n{texts.did_you_mean} ") + code(no_answer.suggestion)
         press = AnswerPress(AnswerAction.QUOTE, origin=replace(origin, corrected=True))
-        rows.append([button(one_line(refused.suggestion, _MAX_BUTTON_UNITS), press)])
+        rows.append([button(one_line(no_answer.suggestion, _MAX_BUTTON_UNITS), press)])
     if answer.citations and not answer.asks_nothing:
         rows.append([button(texts.show_closest, AnswerPress(AnswerAction.CLOSEST, origin=origin))])
     return build_reply(with_scope_note(body, recipient), rows)

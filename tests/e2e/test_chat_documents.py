@@ -249,7 +249,7 @@ async def test_what_is_asked_can_be_chosen(running: Running) -> None:
         assert LIBRARY_FACT in (await ask(ada, LIBRARY_QUESTION)).text
 
 
-async def test_refusals(running: Running) -> None:
+async def test_rejections(running: Running) -> None:
     """What cannot be taken gets the reason; what was there before stays."""
     async with Sandbox.at(running.url) as sandbox:
         ada = await sandbox.private_chat("Ada")

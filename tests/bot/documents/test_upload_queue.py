@@ -19,7 +19,7 @@ from bot.documents.upload_queue import Upload, UploadQueue
 from bot.i18n.texts import texts_for
 from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions
-from bot.views.refusals import SHOWN_FORMATS
+from bot.views.problems import SHOWN_FORMATS
 from retrieval.documents import ingestion
 from retrieval.documents.local_library import LocalLibrary
 from tests.documents import mail_samples, samples
