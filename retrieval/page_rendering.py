@@ -1,7 +1,7 @@
 """Renders pages of PDF files with a quote highlighted.
 
 A malicious file can crash PDFium and its process, so
-`retrieval.documents.ingestion.render_page_picture` runs this in a process of its own.
+`retrieval.documents.page_pictures.render_page_picture` runs this in a process of its own.
 """
 
 import ctypes

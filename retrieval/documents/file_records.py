@@ -16,6 +16,11 @@ from retrieval.ocr import tesseract
 from retrieval.ocr.scanned_page import ScanStore
 
 
+def digest_of(data: bytes) -> str:
+    """Return the digest of a file's bytes or text that records have."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class IngestedFile:
     """A file that was read: `digest` is of its bytes, `text_digest` of its text.

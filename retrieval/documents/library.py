@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from retrieval.documents.ingestion import render_page_picture
+from retrieval.documents.page_pictures import render_page_picture
 from retrieval.errors import EncoderError
 from retrieval.index.candidates import DocumentIndex
 from retrieval.loaders.containers import container_of

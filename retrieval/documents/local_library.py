@@ -32,8 +32,9 @@ from retrieval.documents.file_records import (
     unchanged,
     unread_problem,
 )
-from retrieval.documents.ingestion import ingest, render_page_picture
+from retrieval.documents.ingestion import ingest
 from retrieval.documents.library import Library, Snapshot
+from retrieval.documents.page_pictures import render_page_picture
 from retrieval.embeddings.encoder import Encoder
 from retrieval.embeddings.vector_store import Embeddings
 from retrieval.errors import TooManyDocumentsError
@@ -275,7 +276,7 @@ class LocalLibrary(Library[LocalIndex]):
         if self.scans is None or not tesseract.is_available():
             return False
         # Imported only where scans are read: it needs the readers of PDF files and pictures.
-        from retrieval.documents.ingestion import read_scan  # noqa: PLC0415
+        from retrieval.documents.scan_reading import read_scan  # noqa: PLC0415
 
         return read_scan(self.folder, file, self.scans, progress=progress, stop=stop)
 
