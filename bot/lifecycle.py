@@ -193,7 +193,7 @@ class BotResources:
             self.metrics,
             lambda: state.library,
             self.chat_actions,
-            most_documents=settings.upload_files,
+            max_documents=settings.upload_files,
         )
         limits = UploadLimits(settings.upload_files, settings.upload_mb * 1024 * 1024)
         return ChatDocumentHandlers(self.chat_documents, self._uploads, limits)
@@ -368,8 +368,8 @@ class TelegramConnection:
         opened = await asyncio.shield(self._application)
         await self._resources.is_connected.wait()
         self._resources.health.is_ready = True
-        at = f" at {self._settings.webhook_url}" if self._resources.receiver else ""
-        _log.info("@%s is listening%s", self._bot.username, at)
+        address = f" at {self._settings.webhook_url}" if self._resources.receiver else ""
+        _log.info("@%s is listening%s", self._bot.username, address)
         await self._resources.follow(opened.bot_data)
 
     def _folder(self, name: str) -> Path:

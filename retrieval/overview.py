@@ -90,9 +90,9 @@ class _TermMatrix:
         return np.bincount(self.rows, products, minlength=self.shape[0]).astype(np.float64)
 
     def row(self, number: int) -> NDArray[np.float64]:
-        own = self.rows == number
+        in_row = self.rows == number
         vector = np.zeros(self.shape[1])
-        vector[self.terms[own]] = self.weights[own]
+        vector[self.terms[in_row]] = self.weights[in_row]
         return vector
 
     def mean(self) -> NDArray[np.float64]:
@@ -176,7 +176,9 @@ def _openings(sentences: Sequence[_Sentence], quote_chars: int) -> list[_Sentenc
             parts[-1] = replace(last, span=Span(last.span.start, sentence.span.end))
         else:
             parts.append(sentence)
-    firsts = [part for at, part in enumerate(parts) if at == 0 or parts[at - 1].passage is not part.passage]
+    firsts = [
+        part for index, part in enumerate(parts) if index == 0 or parts[index - 1].passage is not part.passage
+    ]
     return (firsts if len(firsts) >= _SHORT_OVERVIEW else parts)[:_SHORT_OVERVIEW]
 
 

@@ -343,7 +343,7 @@ def _read_lines(file: BinaryIO) -> Iterator[str]:
 
 def chat(docs: Path | None) -> None:
     """Answer the lines that are typed, until the end of the input."""
-    style, shown = TerminalStyle.of(sys.stdout), 0
+    style, shown_count = TerminalStyle.of(sys.stdout), 0
     answer: Answer | None = None
     question: str | None = None
     with open_documents(docs) as (library, runner):
@@ -365,7 +365,7 @@ def chat(docs: Path | None) -> None:
                 print_text(about + "\n")
                 continue
             if line.strip():
-                answer, shown = runner.run(_answer_line(library, line, question)), 0
+                answer, shown_count = runner.run(_answer_line(library, line, question)), 0
                 if overview := runner.run(overview_instead(line, answer, library, texts_for(), style)):
                     answer = None
                     print_text(overview + "\n")
@@ -374,11 +374,13 @@ def chat(docs: Path | None) -> None:
                     question = answer.question
             elif answer is None or not answer.answered:
                 continue
-            if answer.answered and shown >= len(answer.citations):
+            if answer.answered and shown_count >= len(answer.citations):
                 print_text("That was the last quote.\n")
                 continue
-            print_text(answer_text(answer, texts_for(), style, quotes=slice(shown, shown + 1)) + "\n")
-            shown += 1
+            print_text(
+                answer_text(answer, texts_for(), style, quotes=slice(shown_count, shown_count + 1)) + "\n"
+            )
+            shown_count += 1
 
 
 async def _answer_line(library: "LocalLibrary | ClusterLibrary", line: str, earlier: str | None) -> Answer:

@@ -269,13 +269,13 @@ class ChatDocumentStore:
         self,
         chat_id: int,
         stop: Callable[[], bool] | None = None,
-        most_documents: int | None = None,
+        max_documents: int | None = None,
     ) -> LocalLibrary:
         """Read the documents that have changed, save the index and return the library. Blocks.
 
         Nothing of removed and replaced documents stays in the index. `stop` is called several times a second;
         once it returns True, this raises ReadingStoppedError. Raises TooManyDocumentsError if there are more
-        than `most_documents`, also in archives and mails. The caller holds the lock of the chat.
+        than `max_documents`, also in archives and mails. The caller holds the lock of the chat.
         """
         paths = self.paths(chat_id)
         # A process that was killed while it read may have left texts there. No other process writes now.
@@ -290,7 +290,7 @@ class ChatDocumentStore:
             encoder=self._encoder,
             ocr=self._ocr,
             stop=stop,
-            most_documents=most_documents,
+            max_documents=max_documents,
         )
         clean = library.without_deleted()
         if clean is not library:

@@ -112,13 +112,13 @@ class UploadQueue:
         library: Callable[[], SingleLibrary],
         chat_actions: ChatActions,
         *,
-        most_documents: int | None = None,
+        max_documents: int | None = None,
     ) -> None:
         """`library` returns what chats ask beside their own documents.
 
-        A chat may have `most_documents`, also in archives and mails.
+        A chat may have `max_documents`, also in archives and mails.
         """
-        self._most_documents = most_documents
+        self._max_documents = max_documents
         self._bot = bot
         self._chat_documents = chat_documents
         self.captions = CaptionAnswers(bot, chat_documents, metrics, library, chat_actions)
@@ -191,12 +191,12 @@ class UploadQueue:
         try:
             for chat in await in_thread(self._unencoded_chats):
                 self._encode_in_background(chat)
-            least_age = 0.0
+            min_age_seconds = 0.0
             while True:
-                for upload in await in_thread(partial(self._saved_uploads, least_age)):
+                for upload in await in_thread(partial(self._saved_uploads, min_age_seconds)):
                     self.start(upload)
                 await asyncio.sleep(_TAKEOVER_INTERVAL_SECONDS)
-                least_age = _TAKEOVER_AGE_SECONDS
+                min_age_seconds = _TAKEOVER_AGE_SECONDS
         finally:
             self._is_stopping = True
             for task in self._tasks:
@@ -208,9 +208,9 @@ class UploadQueue:
         for upload in self._load(chat_id, self._chat_documents.paths(chat_id).saved_uploads()):
             self.start(upload)
 
-    def _saved_uploads(self, least_age: float) -> list[Upload]:
+    def _saved_uploads(self, min_age_seconds: float) -> list[Upload]:
         """Return the uploads on disk that have not changed for some seconds."""
-        latest = time.time() - least_age
+        latest = time.time() - min_age_seconds
         uploads = []
         for chat in self._chat_documents.chats():
             saved = [
@@ -420,9 +420,7 @@ class UploadQueue:
                 return None
             if not is_scanned:
                 _replace_document(target, earlier, _data_path(paths, upload).read_bytes())
-            library = self._chat_documents.read(
-                upload.chat, lambda: not record.exists(), self._most_documents
-            )
+            library = self._chat_documents.read(upload.chat, lambda: not record.exists(), self._max_documents)
             scan = _unread_scan(library, upload)
             if scan is not None and not is_scanned:
                 return scan
@@ -433,7 +431,7 @@ class UploadQueue:
             self._note_added(upload)
         except TooManyDocumentsError:
             _restore(target, earlier)
-            reason = texts.too_many_documents(self._most_documents or 0)
+            reason = texts.too_many_documents(self._max_documents or 0)
             raise UploadRejectedError(UploadRejection("quota", reason)) from None
         except ReadingStoppedError:
             # Whoever deletes the documents of the chat is waiting for the lock.
@@ -550,13 +548,13 @@ class _Progress:
             if not self._record.exists():
                 return
             minutes, seconds = divmod(round(time.monotonic() - started), 60)
-            shown = self._text + f" {minutes}:{seconds:02}"
+            progress_text = self._text + f" {minutes}:{seconds:02}"
             with contextlib.suppress(TelegramError):
                 await self._bot.edit_message_text(
-                    shown.text,
+                    progress_text.text,
                     chat_id=self._upload.chat,
                     message_id=self._upload.progress_message,
-                    entities=shown.entities or None,
+                    entities=progress_text.entities or None,
                 )
 
 
@@ -610,9 +608,9 @@ def _problem_of(library: LocalLibrary, upload: Upload) -> Problem | None:
     """Return why an upload was not read: for an archive, what keeps its first file from being read."""
     name = chat_document_name(upload.chat, upload.name)
     problems = [problem for problem in library.problems if is_in_upload(problem.name, name)]
-    own = next((problem for problem in problems if problem.name == name), None)
-    if own or not is_archive_name(name) or sources_in_upload(library.sources, name):
-        return own
+    problem_of_file = next((problem for problem in problems if problem.name == name), None)
+    if problem_of_file or not is_archive_name(name) or sources_in_upload(library.sources, name):
+        return problem_of_file
     # One that could have been read tells more than one of an unknown kind.
     return min(problems, key=lambda problem: problem.kind is ProblemKind.UNSUPPORTED, default=None)
 
@@ -642,7 +640,7 @@ def _describe(library: LocalLibrary, upload: Upload, texts: Texts) -> FormattedT
     problems = [problem for problem in library.problems if is_in_upload(problem.name, name)]
     count = len(sources_in_upload(library.sources, name))
     if is_archive_name(name) or count > 1 or problems:
-        read = about_file(lambda shown: texts.document_read_files(shown, count), upload.name, texts)
+        read = about_file(lambda file_name: texts.document_read_files(file_name, count), upload.name, texts)
         return read + _left_out(problems, name, texts)
     passages = library.index.passages_of(make_document_id(chat_document_name(upload.chat, upload.name)))
     pages = max((passage.page or 0 for passage in passages if passage.unit == "page"), default=0)

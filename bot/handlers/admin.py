@@ -86,12 +86,12 @@ async def receive_document(update: Update, context: BotContext) -> None:
 
 
 async def add_to_library(
-    message: Message, context: BotContext, texts: Texts, *, shown: Message | None = None
+    message: Message, context: BotContext, texts: Texts, *, status_message: Message | None = None
 ) -> None:
     """Add the document in a message to the documents folder, or replace one of that name.
 
-    A message shows that it is being read, if that takes long; it is edited to show the result. It is `shown`,
-    a message of the bot, or a new one.
+    A message shows that it is being read, if that takes long; it is edited to show the result. It is
+    `status_message`, a message of the bot, or a new one.
     """
     document, manager = attached_file(message), context.state.document_manager
     if document is None:
@@ -101,7 +101,7 @@ async def add_to_library(
         return
     name = document.name
     reading = about_file(texts.reading_document, name, texts)
-    async with ProgressMessage(message, reading, shown=shown) as progress:
+    async with ProgressMessage(message, reading, status_message=status_message) as progress:
         try:
             confirmation = await _add_document(document, manager, context, texts, progress.count)
         except DocumentError as error:

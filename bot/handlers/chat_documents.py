@@ -117,8 +117,10 @@ class ChatDocumentHandlers:
             caption = Caption(message.chat.id, message.message_id, name, question, texts.language)
             await self._uploads.captions.answer(caption)
 
-    async def _accept(self, message: Message, shown: Message, context: BotContext, texts: Texts) -> None:
-        """Save an upload, whose progress is shown in the message `shown`."""
+    async def _accept(
+        self, message: Message, status_message: Message, context: BotContext, texts: Texts
+    ) -> None:
+        """Save an upload, whose progress is shown in the message `status_message`."""
         document = attached_file(message)
         if document is None:
             return
@@ -127,7 +129,7 @@ class ChatDocumentHandlers:
         upload = Upload(
             id=message.message_id,
             chat=message.chat.id,
-            progress_message=shown.message_id,
+            progress_message=status_message.message_id,
             file_id=document.id,
             name=document.name,
             language=texts.language,
@@ -141,7 +143,7 @@ class ChatDocumentHandlers:
             rejection = rejection_of(error, texts)
             context.metrics.count_upload(rejection.kind)
             text = document_not_added(upload.name, rejection.reason, texts)
-            await shown.edit_text(text.text, entities=text.entities or None)
+            await status_message.edit_text(text.text, entities=text.entities or None)
             await self._answer_caption(message, texts)
             return
         self._uploads.start(upload)
@@ -159,11 +161,11 @@ class ChatDocumentHandlers:
             return UploadRejection("name not allowed", texts.file_name_not_allowed)
         if size > MAX_FILE_MEGABYTES * _BYTES_PER_MEGABYTE:
             return UploadRejection("too large", texts.file_too_large(MAX_FILE_MEGABYTES))
-        held, waiting = self.chat_documents.size(chat_id), self._uploads.saved(chat_id)
+        stored, waiting = self.chat_documents.size(chat_id), self._uploads.saved(chat_id)
         replaced = self._size_of(chat_id, name)
-        if held.files + len(waiting) - (replaced is not None) >= self._limits.files:
+        if stored.files + len(waiting) - (replaced is not None) >= self._limits.files:
             return UploadRejection("quota", texts.too_many_documents(self._limits.files))
-        accepted = held.bytes - (replaced or 0) + sum(upload.size for upload in waiting)
+        accepted = stored.bytes - (replaced or 0) + sum(upload.size for upload in waiting)
         if accepted + size > self._limits.bytes:
             megabytes = self._limits.bytes // _BYTES_PER_MEGABYTE
             return UploadRejection("quota", texts.documents_too_large(megabytes))
@@ -251,7 +253,7 @@ class ChatDocumentHandlers:
             await self._uploads.tell_deleted(uploads)
             return text_reply(texts.forgotten if had_any else texts.nothing_to_forget)
         documents = await self._list(chat_id)
-        document = next((one for one in documents if one.id == press.document_id), None)
+        document = next((listed for listed in documents if listed.id == press.document_id), None)
         if press.action is ChatDocumentAction.REMOVE and document is not None:
             return views.render_removal(document, texts)
         if press.action is ChatDocumentAction.REMOVE_CONFIRMED and document is not None:
@@ -329,11 +331,11 @@ class ChatDocumentHandlers:
             day = added.at if added else modified
             page = _first_page(sources, chat_document_name(chat_id, name)) if is_archive_name(name) else None
             documents.append(ListedDocument(document_id, name, size, day, person, page))
-        held = {document.name for document in documents}
+        stored_names = {document.name for document in documents}
         reading = [
             ListedDocument("", upload.name, 0, time.time(), upload.person)
             for upload in await in_thread(lambda: self._uploads.saved(chat_id))
-            if upload.name not in held
+            if upload.name not in stored_names
         ]
         return [*documents, *reading]
 
@@ -371,15 +373,15 @@ class ChatDocumentHandlers:
 
 def _first_page(sources: Sequence[Source], archive: str) -> int:
     """Return the page of the list of documents that has the first one in an archive."""
-    places = (at for at, source in enumerate(sources) if source.name.startswith(f"{archive}/"))
+    places = (index for index, source in enumerate(sources) if source.name.startswith(f"{archive}/"))
     return next(places, 0) // SOURCES_PER_PAGE
 
 
 async def _add_to_library(
-    query: CallbackQuery, shown: Message, sent: Message, context: BotContext, texts: Texts
+    query: CallbackQuery, status_message: Message, sent: Message, context: BotContext, texts: Texts
 ) -> str | None:
-    """Add the document that an admin has sent to the library, and show how that ends in `shown`."""
-    if query.from_user.id not in context.state.admins or shown.chat.type != Chat.PRIVATE:
+    """Add the document that an admin has sent to the library, and show how that ends in `status_message`."""
+    if query.from_user.id not in context.state.admins or status_message.chat.type != Chat.PRIVATE:
         return texts.button_expired
-    await add_to_library(sent, context, texts, shown=shown)
+    await add_to_library(sent, context, texts, status_message=status_message)
     return None

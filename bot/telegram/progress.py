@@ -20,17 +20,22 @@ class ProgressMessage:
     """Replies to `message` with `text`, the time and the count so far, and edits that every few seconds.
 
     Jobs that take less than a second have no such message, only their result; with `at_once` it is sent at
-    the start. With `shown`, a message of the bot, that one is edited and no other is sent.
+    the start. With `status_message`, one of the bot, that is edited and no other is sent.
     """
 
     def __init__(
-        self, message: Message, text: FormattedText, *, at_once: bool = False, shown: Message | None = None
+        self,
+        message: Message,
+        text: FormattedText,
+        *,
+        at_once: bool = False,
+        status_message: Message | None = None,
     ) -> None:
         self._replied_to = message
         self._text = text
         self._delay = 0.0 if at_once else _DELAY_SECONDS
         self._count: tuple[int, int] | None = None
-        self._message = shown
+        self._message = status_message
         self._ended = asyncio.Event()
         self._showing: asyncio.Task[None] | None = None
 
@@ -68,12 +73,12 @@ class ProgressMessage:
         started = time.monotonic()
         await self._wait(self._delay)
         while not self._ended.is_set():
-            shown = self._describe(time.monotonic() - started)
+            progress_text = self._describe(time.monotonic() - started)
             with contextlib.suppress(TelegramError):
                 if self._message is None:
-                    self._message = await send_to(self._replied_to, build_reply(shown))
-                elif shown != self._text:
-                    await self._message.edit_text(shown.text, entities=shown.entities or None)
+                    self._message = await send_to(self._replied_to, build_reply(progress_text))
+                elif progress_text != self._text:
+                    await self._message.edit_text(progress_text.text, entities=progress_text.entities or None)
             await self._wait(_INTERVAL_SECONDS)
 
     async def _wait(self, seconds: float) -> None:

@@ -201,16 +201,20 @@ def browse_button(text: str, press: BrowsePress) -> InlineKeyboardButton:
 
 
 def render_surrounding_text(
-    answer: Answer, rank: int, shown: PassageWithNeighbours, recipient: Recipient, origin: Origin = AS_WRITTEN
+    answer: Answer,
+    rank: int,
+    neighbourhood: PassageWithNeighbours,
+    recipient: Recipient,
+    origin: Origin = AS_WRITTEN,
 ) -> Reply:
     """Show the text around the quote of a rank, with the quote still in its block."""
-    citation, passage = answer.citations[rank - 1], shown.passage
+    citation, passage = answer.citations[rank - 1], neighbourhood.passage
     start, end = citation.span.start - passage.span.start, citation.span.end - passage.span.start
-    before = _text_before(shown) + passage.text[:start]
-    after = passage.text[end:] + _text_after(shown)
+    before = _text_before(neighbourhood) + passage.text[:start]
+    after = passage.text[end:] + _text_after(neighbourhood)
     body = _fit_around(before, quote_or_pointer(citation, recipient), after, source_line(citation, recipient))
     return build_reply(
-        body, [[_back_button(answer, rank, recipient, origin)], [_read_on_button(shown, recipient)]]
+        body, [[_back_button(answer, rank, recipient, origin)], [_read_on_button(neighbourhood, recipient)]]
     )
 
 
@@ -222,21 +226,23 @@ def _back_button(answer: Answer, rank: int, recipient: Recipient, origin: Origin
     return button(f"‹ {recipient.texts.back_to_closest}", AnswerPress(AnswerAction.CLOSEST, origin=origin))
 
 
-def _read_on_button(shown: PassageWithNeighbours, recipient: Recipient) -> InlineKeyboardButton:
-    press = BrowsePress(BrowseAction.READ, document_id_of(shown.passage.id), shown.ordinal)
+def _read_on_button(neighbourhood: PassageWithNeighbours, recipient: Recipient) -> InlineKeyboardButton:
+    press = BrowsePress(BrowseAction.READ, document_id_of(neighbourhood.passage.id), neighbourhood.ordinal)
     return browse_button(f"{recipient.texts.read_on} ›", press)
 
 
-def render_passage(shown: PassageWithNeighbours, recipient: Recipient) -> Reply:
+def render_passage(neighbourhood: PassageWithNeighbours, recipient: Recipient) -> Reply:
     """Show the passage that a link opens, with its neighbours; cut it if it is very long."""
-    passage = shown.passage
+    passage = neighbourhood.passage
     location = location_text(passage.title, _locator_of(passage), recipient.texts)
     source = _location_and_file(passage, location, recipient)
-    rows = [[_read_on_button(shown, recipient), *file_buttons(document_id_of(passage.id), recipient)]]
+    rows = [[_read_on_button(neighbourhood, recipient), *file_buttons(document_id_of(passage.id), recipient)]]
     if utf16_length(passage.text) > _MAX_PASSAGE_UNITS:
         return build_reply(plain(truncate(passage.text, _MAX_PASSAGE_UNITS) + "…\n\n") + source, rows)
     block = formatted(passage.text, MessageEntity.BLOCKQUOTE)
-    return build_reply(_fit_around(_text_before(shown), block, _text_after(shown), source), rows)
+    return build_reply(
+        _fit_around(_text_before(neighbourhood), block, _text_after(neighbourhood), source), rows
+    )
 
 
 def _locator_of(passage: Passage) -> Locator:
@@ -305,21 +311,21 @@ def _location_and_file(passage: Passage, location: str, recipient: Recipient) ->
     return plain("— ") + link + mark + code(one_line(shown_name(passage.document_name), _MAX_NAME_UNITS))
 
 
-def _text_before(shown: PassageWithNeighbours) -> str:
+def _text_before(neighbourhood: PassageWithNeighbours) -> str:
     """Return the text before the passage, without what the two share if they overlap."""
-    previous = shown.before
+    previous = neighbourhood.before
     if previous is None:
         return ""
-    own = previous.text[: max(shown.passage.span.start - previous.span.start, 0)]
-    return own + _separator(previous, shown.passage)
+    text = previous.text[: max(neighbourhood.passage.span.start - previous.span.start, 0)]
+    return text + _separator(previous, neighbourhood.passage)
 
 
-def _text_after(shown: PassageWithNeighbours) -> str:
-    following = shown.after
+def _text_after(neighbourhood: PassageWithNeighbours) -> str:
+    following = neighbourhood.after
     if following is None:
         return ""
-    own = following.text[max(shown.passage.span.end - following.span.start, 0) :]
-    return _separator(shown.passage, following) + own
+    text = following.text[max(neighbourhood.passage.span.end - following.span.start, 0) :]
+    return _separator(neighbourhood.passage, following) + text
 
 
 def _begins_with_heading(text: str, heading: str) -> bool:

@@ -226,11 +226,11 @@ def _join_passages(passages: Sequence[Passage], end: int) -> str:
     """Join the text of passages from character `end` of the document on; what overlaps is taken once."""
     text, paragraph = "", 0
     for passage in passages:
-        own = passage.text[max(end - passage.span.start, 0) :]
+        addition = passage.text[max(end - passage.span.start, 0) :]
         separator = "" if not text else "\n\n"
         if text and passage.paragraph == paragraph:
             separator = " " * (passage.span.start > end)
-        text += separator + own
+        text += separator + addition
         end, paragraph = passage.span.end, passage.paragraph
     return text.lstrip()
 
@@ -267,9 +267,11 @@ def _short_location(citation: Citation, texts: Texts) -> str:
     location = named_location(citation, texts)
     if utf16_length(location) <= _MAX_LOCATION_UNITS:
         return location
-    title, at = citation.title, citation.locator
-    at = replace(at, heading=None if at.heading == title else one_line(at.heading or "", _MAX_CUT_UNITS))
-    short = location_text(one_line(title, _MAX_CUT_UNITS), at, texts)
+    title, locator = citation.title, citation.locator
+    locator = replace(
+        locator, heading=None if locator.heading == title else one_line(locator.heading or "", _MAX_CUT_UNITS)
+    )
+    short = location_text(one_line(title, _MAX_CUT_UNITS), locator, texts)
     return one_line(short, _MAX_LOCATION_UNITS)
 
 
@@ -343,11 +345,13 @@ def render_overview(source: Source, overview: Overview, recipient: Recipient) ->
 
 
 def _quote_and_place(citation: Citation, recipient: Recipient) -> FormattedText:
-    title, at = citation.title, citation.locator
-    heading = at.heading or ""
+    title, locator = citation.title, citation.locator
+    heading = locator.heading or ""
     # A title page has the title once more.
-    at = replace(at, heading=None if heading in title else one_line(heading, _MAX_PLACE_HEADING_UNITS))
-    place = one_line(place_text(title, at, recipient.texts), _MAX_PLACE_UNITS)
+    locator = replace(
+        locator, heading=None if heading in title else one_line(heading, _MAX_PLACE_HEADING_UNITS)
+    )
+    place = one_line(place_text(title, locator, recipient.texts), _MAX_PLACE_UNITS)
     return (
         blockquote(citation)
         + "\n— "
@@ -363,9 +367,9 @@ def _render_headings(
         return FormattedText()
     body = plain(f"\n\n{recipient.texts.overview_headings}")
     more = plain("\n…")
-    for shown, heading in enumerate(overview.headings):
+    for count, heading in enumerate(overview.headings):
         line = _heading_line(heading, document, recipient)
-        if shown == _MAX_HEADINGS or not _fits(above, body + line + more):
+        if count == _MAX_HEADINGS or not _fits(above, body + line + more):
             return body + more
         body += line
     return body

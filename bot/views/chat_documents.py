@@ -174,7 +174,7 @@ def render_destination(name: str, texts: Texts) -> Reply:
 
 def document_not_added(name: str, reason: str, texts: Texts) -> FormattedText:
     """Return that a document was refused, and why."""
-    return about_file(lambda shown: texts.document_not_added(shown, reason), name, texts)
+    return about_file(lambda file_name: texts.document_not_added(file_name, reason), name, texts)
 
 
 def _button(text: str, press: ChatDocumentPress) -> InlineKeyboardButton:

@@ -115,9 +115,9 @@ def location_below_question(citation: Citation, texts: Texts) -> str:
     return _location_of(citation, replace(citation.locator, heading=heading), texts)
 
 
-def _location_of(citation: Citation, at: Locator, texts: Texts) -> str:
+def _location_of(citation: Citation, locator: Locator, texts: Texts) -> str:
     title = "" if _begins_with_title(citation) else citation.title
-    return location_text(title, at, texts) or title_label(shown_name(citation.document_name), texts)
+    return location_text(title, locator, texts) or title_label(shown_name(citation.document_name), texts)
 
 
 def named_location(citation: Citation, texts: Texts) -> str:
@@ -133,32 +133,32 @@ def _begins_with_title(citation: Citation) -> bool:
     )
 
 
-def location_text(title: str, at: Locator, texts: Texts) -> str:
+def location_text(title: str, locator: Locator, texts: Texts) -> str:
     """Return title, heading and page, row or lines on one line; an empty title is left out."""
     parts = [title_label(title, texts)] if title else []
-    return texts.list_separator.join([*parts, *_place(title, at, texts)])
+    return texts.list_separator.join([*parts, *_place(title, locator, texts)])
 
 
-def place_text(title: str, at: Locator, texts: Texts) -> str:
+def place_text(title: str, locator: Locator, texts: Texts) -> str:
     """Return the location without the title, or the title if there is nothing else."""
-    return texts.list_separator.join(_place(title, at, texts)) or title_label(title, texts)
+    return texts.list_separator.join(_place(title, locator, texts)) or title_label(title, texts)
 
 
-def _place(title: str, at: Locator, texts: Texts) -> list[str]:
+def _place(title: str, locator: Locator, texts: Texts) -> list[str]:
     """Return the heading, and the page, row or lines."""
     parts: list[str] = []
-    chapter = at.label if at.unit == "chapter" else None
+    chapter = locator.label if locator.unit == "chapter" else None
     if chapter and chapter != title:
         parts.append(texts.chapter(title_label(chapter, texts)))
-    if at.heading and at.heading not in {title, chapter}:
-        heading_text = texts.sheet if at.unit == "row" else texts.under_heading
-        parts.append(heading_text(title_label(at.heading, texts)))
-    return [*parts, *_position(at, texts), *([texts.scanned] if at.is_scanned else [])]
+    if locator.heading and locator.heading not in {title, chapter}:
+        heading_text = texts.sheet if locator.unit == "row" else texts.under_heading
+        parts.append(heading_text(title_label(locator.heading, texts)))
+    return [*parts, *_position(locator, texts), *([texts.scanned] if locator.is_scanned else [])]
 
 
-def _position(at: Locator, texts: Texts) -> list[str]:
+def _position(locator: Locator, texts: Texts) -> list[str]:
     """Return the page or another place; nothing for chapters, which have a name."""
-    number = str(at.page) if at.label is None else one_line(at.label, _MAX_PAGE_LABEL_UNITS)
+    number = str(locator.page) if locator.label is None else one_line(locator.label, _MAX_PAGE_LABEL_UNITS)
     numbered = {
         "slide": texts.slide,
         "row": texts.row,
@@ -166,18 +166,18 @@ def _position(at: Locator, texts: Texts) -> list[str]:
         "cell": texts.cell,
         "record": texts.record,
     }
-    if at.unit in numbered:
-        return [numbered[at.unit](number)]
-    if at.unit == "message":
+    if locator.unit in numbered:
+        return [numbered[locator.unit](number)]
+    if locator.unit == "message":
         words = number.split()
         date = next((word for word in words if "-" in word), "")
         number_in_file = next((word for word in words if word != date), "")
         return [texts.mail(number_in_file, date)] if words else []
-    if at.unit == "chapter":
+    if locator.unit == "chapter":
         return []
-    if at.unit == "paragraph":
-        return [texts.paragraph(at.paragraph)]
-    return [texts.lines(at.line, at.line_end) if at.page is None else texts.page(number)]
+    if locator.unit == "paragraph":
+        return [texts.paragraph(locator.paragraph)]
+    return [texts.lines(locator.line, locator.line_end) if locator.page is None else texts.page(number)]
 
 
 def heading_line(citation: Citation) -> str:

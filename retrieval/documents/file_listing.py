@@ -99,8 +99,10 @@ def list_folder(
         else:
             folders += inner_folders
             files += inner_files
-    found = [file for file in files if containers.is_container_name(file.name) and _is_unicode(file.name)]
-    listings = _list_containers(folder, found, known or {}, stop)
+    container_files = [
+        file for file in files if containers.is_container_name(file.name) and _is_unicode(file.name)
+    ]
+    listings = _list_containers(folder, container_files, known or {}, stop)
     files = [file for file in files if file.name not in listings or not containers.is_archive_name(file.name)]
     for listing in listings.values():
         problems += _problems(listing)

@@ -51,7 +51,7 @@ class Batch:
 def ingest(  # noqa: PLR0913, PLR0917  # as many as there are
     folder: Path,
     files: Sequence[FileEntry],
-    longest_piece: int,
+    max_piece_chars: int,
     scratch: Path,
     stop: Callable[[], bool] | None = None,
     scans: ScanStore | None = None,
@@ -66,11 +66,11 @@ def ingest(  # noqa: PLR0913, PLR0917  # as many as there are
     # The others are refused by their names: mails have many.
     if all(map(_is_plain_text, read)) and sum(file.size for file in read) <= _MAX_BYTES_IN_PROCESS:
         if files:
-            yield from _ingest_in_process(folder, files, longest_piece, scratch)
+            yield from _ingest_in_process(folder, files, max_piece_chars, scratch)
         return
     batches = list(_make_batches(files))
     with worker_pool(min(os.cpu_count() or 1, len(batches)), limit_worker) as pool:
-        jobs = _Jobs(pool, folder, longest_piece, scratch, stop, scans)
+        jobs = _Jobs(pool, folder, max_piece_chars, scratch, stop, scans)
         # Bounded, since finished batches wait here for their turn and scheduled ones in the pool.
         waiting: deque[tuple[list[FileEntry], ProcessFuture[Batch]]] = deque()
         for batch in batches:
@@ -82,17 +82,17 @@ def ingest(  # noqa: PLR0913, PLR0917  # as many as there are
 
 
 def _ingest_in_process(
-    folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path
+    folder: Path, files: Sequence[FileEntry], max_piece_chars: int, scratch: Path
 ) -> Iterator[Batch]:
     """Read files in this process; one by one if they cannot be indexed together."""
     try:
-        batch = _ingest_batch(folder, files, longest_piece, scratch)
+        batch = _ingest_batch(folder, files, max_piece_chars, scratch)
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001  # as in _ingest_file
         if len(files) > 1:
             for file in files:
-                yield from _ingest_in_process(folder, [file], longest_piece, scratch)
+                yield from _ingest_in_process(folder, [file], max_piece_chars, scratch)
             return
         batch = Batch([(file, _unexpected_failure(file.name, error)) for file in files], None)
     yield batch
@@ -126,13 +126,13 @@ class _Jobs:
 
     pool: ProcessPool
     folder: Path
-    longest_piece: int
+    max_piece_chars: int
     scratch: Path
     stop: Callable[[], bool] | None
     scans: ScanStore | None = None
 
     def schedule(self, files: Sequence[FileEntry]) -> "ProcessFuture[Batch]":
-        arguments = self.folder, files, self.longest_piece, self.scratch, self.scans
+        arguments = self.folder, files, self.max_piece_chars, self.scratch, self.scans
         return self.pool.schedule(_ingest_batch, args=arguments, timeout=_READ_TIMEOUT_SECONDS)
 
     def finish(self, files: list[FileEntry], job: "ProcessFuture[Batch]") -> Iterator[Batch]:
@@ -169,7 +169,7 @@ class _Jobs:
 def _ingest_batch(
     folder: Path,
     files: Sequence[FileEntry],
-    longest_piece: int,
+    max_piece_chars: int,
     scratch: Path,
     scans: ScanStore | None = None,
 ) -> Batch:
@@ -183,7 +183,7 @@ def _ingest_batch(
             results.append((file, result[0]))
             passages += result[1]
     with panics_as_errors():
-        segment = segment_writer.write_segment(scratch, passages, longest_piece).path if passages else None
+        segment = segment_writer.write_segment(scratch, passages, max_piece_chars).path if passages else None
     return Batch(results, segment)
 
 

@@ -89,10 +89,10 @@ class Snapshot(Generic[IndexT]):
             return None
         first = max(ordinal - 1, 0)
         passages = await self.index.document_passages(document_id_of(passage_id), first, ordinal + 2 - first)
-        at = ordinal - first
-        before = passages[at - 1] if at else None
-        after = passages[at + 1] if at + 1 < len(passages) else None
-        return PassageWithNeighbours(passages[at], before, after, ordinal)
+        index = ordinal - first
+        before = passages[index - 1] if index else None
+        after = passages[index + 1] if index + 1 < len(passages) else None
+        return PassageWithNeighbours(passages[index], before, after, ordinal)
 
     async def overview(self, source: Source) -> Overview:
         """Return the overview of a document. Those made last are cached."""
@@ -315,8 +315,8 @@ def merge_answers(own: Answer, shared: Answer, top: int) -> Answer:
     )
 
 
-def _merge_weights(one: TermWeight, other: TermWeight) -> TermWeight:
+def _merge_weights(first: TermWeight, second: TermWeight) -> TermWeight:
     """Return how often a word occurs in both libraries, and its weight where it occurs."""
-    weights = [term.weight for term in (one, other) if term.passages] or [one.weight]
-    passages = one.passages + other.passages
-    return TermWeight(one.word, one.content or other.content, passages, max(weights))
+    weights = [term.weight for term in (first, second) if term.passages] or [first.weight]
+    passages = first.passages + second.passages
+    return TermWeight(first.word, first.content or second.content, passages, max(weights))

@@ -96,7 +96,7 @@ class LocalLibrary(Library[LocalIndex]):
         encoder: Encoder | None = None,
         ocr: bool = False,
         stop: Callable[[], bool] | None = None,
-        most_documents: int | None = None,
+        max_documents: int | None = None,
     ) -> Self:
         """Read what has changed in the folder since the index was saved in `index_dir`. Blocks.
 
@@ -110,7 +110,7 @@ class LocalLibrary(Library[LocalIndex]):
         once it returns True, they are killed, and this raises ReadingStoppedError.
 
         A file that cannot be read is left out and listed in `problems`. Raises FolderError if the folder is
-        missing or cannot be listed, and TooManyDocumentsError if it has more than `most_documents`, also in
+        missing or cannot be listed, and TooManyDocumentsError if it has more than `max_documents`, also in
         archives and mails.
         """
         segment_dir = (
@@ -122,8 +122,8 @@ class LocalLibrary(Library[LocalIndex]):
             None if fresh else cls._load(folder, quote_chars, segment_dir, embeddings, thorough=thorough)
         )
         listing = list_folder(folder, old.containers if old else None, stop)
-        if most_documents is not None and _count_documents(listing.files, scans) > most_documents:
-            raise TooManyDocumentsError(f"{folder}: more than {most_documents} documents")
+        if max_documents is not None and _count_documents(listing.files, scans) > max_documents:
+            raise TooManyDocumentsError(f"{folder}: more than {max_documents} documents")
         files, problems, known = listing.files, listing.problems, old.records if old else {}
         records = unchanged(files, known, scans)
         waiting = recently_modified(files, records, quiet)

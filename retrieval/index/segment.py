@@ -162,7 +162,7 @@ class SpellingDictionary:
         if bucket not in self.buckets:
             return []
         text = self._arrays.read("spelling", *self.buckets[bucket]).decode("utf-8", "surrogatepass")
-        return [text[at : at + bucket[1]] for at in range(0, len(text), bucket[1])]
+        return [text[start : start + bucket[1]] for start in range(0, len(text), bucket[1])]
 
 
 def encode_line_marks(passage: Passage) -> list[int]:
@@ -476,13 +476,17 @@ class LiveSegment:
         """
         postings, deleted_counts = self.segment.postings, self._deleted_counts
         lists = ((row, postings.posting_list(row)) for row in postings.rows(terms))
-        return [(own, len(own) - deleted_counts.get(row, 0)) for row, own in lists]
+        return [(posting_list, len(posting_list) - deleted_counts.get(row, 0)) for row, posting_list in lists]
 
     def heading_posting_lists(self, terms: NDArray[np.uint64]) -> list[NDArray[np.uint32]]:
         """Return for each term, by digest, the postings of the passages whose heading fields have it."""
         fields = self.segment.heading_fields
         lists = [fields.posting_list(row) for row in fields.rows(terms)]
-        return [own[self.alive[decode_passages(own)]] for own in lists] if self.deleted else lists
+        return (
+            [posting_list[self.alive[decode_passages(posting_list)]] for posting_list in lists]
+            if self.deleted
+            else lists
+        )
 
     def approximate_norms(self, weighting: Weighting) -> Float32Array:
         """Return the length norm of each passage in 32 bits, shape (passages,).

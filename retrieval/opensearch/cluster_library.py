@@ -180,7 +180,7 @@ class OpenSearchIndex:
         counts = [frequency.headings for frequency in frequencies.values()]
         terms = list(frequencies)
         chosen = rarest_terms(counts)[: _MAX_TERMS_PER_QUERY // 2]
-        return {terms[at]: heading_weight(counts[at], self.size) for at in chosen}
+        return {terms[index]: heading_weight(counts[index], self.size) for index in chosen}
 
     def _boost(self, frequency: int) -> float:
         """Return the factor from OpenSearch's weight of a term to rank-bm25's."""

@@ -282,8 +282,8 @@ class NewIndex:
         """Delete the passages and file records of the documents with these ids."""
         await self.refresh()
         ordered = sorted(documents)
-        for at in range(0, len(ordered), _DOCUMENTS_PER_REQUEST):
-            body = {"query": {"terms": {"document": ordered[at : at + _DOCUMENTS_PER_REQUEST]}}}
+        for start in range(0, len(ordered), _DOCUMENTS_PER_REQUEST):
+            body = {"query": {"terms": {"document": ordered[start : start + _DOCUMENTS_PER_REQUEST]}}}
             params = {"conflicts": "proceed", "slices": "auto"}
             path = f"/{self.name}/_delete_by_query"
             response = await self.cluster.send("POST", path, body, params=params, timeout=MERGE_TIMEOUT)

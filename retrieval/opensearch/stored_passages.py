@@ -82,8 +82,8 @@ class PassageVectors:
 
     def take(self, passages: NDArray[np.intp]) -> "PassageVectors":
         """Return the vectors of these passages, in the order given."""
-        at, counts = RaggedArray.from_lengths(self.counts, self.scales).positions(passages)
-        return PassageVectors(counts, self.scales[at], self.numbers[at])
+        positions, counts = RaggedArray.from_lengths(self.counts, self.scales).positions(passages)
+        return PassageVectors(counts, self.scales[positions], self.numbers[positions])
 
     def wholes(self) -> Vectors:
         """Return the vectors of whole passages, without those that were not encoded."""
@@ -317,7 +317,7 @@ def spell_terms(terms: NDArray[np.uint64]) -> list[str]:
     shifts = np.arange(0, 6 * _TERM_CHARS, 6, dtype=np.uint64)
     characters = _ALPHABET[((terms[:, None] >> shifts) & np.uint64(63)).astype(np.intp)]
     text = characters.tobytes().decode("ascii")
-    return [text[at : at + _TERM_CHARS] for at in range(0, len(text), _TERM_CHARS)]
+    return [text[start : start + _TERM_CHARS] for start in range(0, len(text), _TERM_CHARS)]
 
 
 STORED_FIELD_ONLY: Mapping[str, Any] = {"_source": False, "stored_fields": ["b"]}
@@ -424,13 +424,13 @@ def unpack_passages(stored: Iterable[str]) -> DecodedPassages:
         data = a2b_base64(row)
         header = _PACKED_HEADER.unpack_from(data)
         headers.append(header)
-        at = _PACKED_HEADER.size
+        offset = _PACKED_HEADER.size
         for column, (width, field) in zip(columns, _PACKED_COLUMNS, strict=True):
-            end = at + width * header[field]
-            column.append(data[at:end])
-            at = end
-        end = at + header[5] * header[6]
-        vector_numbers.append(data[at:end])
+            end = offset + width * header[field]
+            column.append(data[offset:end])
+            offset = end
+        end = offset + header[5] * header[6]
+        vector_numbers.append(data[offset:end])
         records.append(data[end:])
     terms, codes, lengths, counts, numbers, starts, pieces, token_types, scales = map(b"".join, columns)
     sizes = np.array(headers, np.int64).reshape(-1, 7)
@@ -569,10 +569,10 @@ class BulkItemReader:
     def batches(self) -> Iterator[list[BulkItem]]:
         """Yield the passages in order, in batches."""
         numbers = list(chain.from_iterable(self._ranges))
-        ordinals = list(chain.from_iterable(range(len(own)) for own in self._ranges))
-        for at in range(0, len(numbers), _PASSAGES_PER_BATCH):
+        ordinals = list(chain.from_iterable(range(len(passage_range)) for passage_range in self._ranges))
+        for start in range(0, len(numbers), _PASSAGES_PER_BATCH):
             yield self._read_batch(
-                numbers[at : at + _PASSAGES_PER_BATCH], ordinals[at : at + _PASSAGES_PER_BATCH]
+                numbers[start : start + _PASSAGES_PER_BATCH], ordinals[start : start + _PASSAGES_PER_BATCH]
             )
 
     def stored_record(self, record: FileRecord) -> StoredFileRecord:
@@ -598,7 +598,8 @@ class BulkItemReader:
         for passage in passages:
             self._headings[passage.document_name].append(passage.heading)
         names = {
-            name: at for at, name in enumerate(dict.fromkeys(passage.document_name for passage in passages))
+            name: number
+            for number, name in enumerate(dict.fromkeys(passage.document_name for passage in passages))
         }
         document_of_passage = np.array([names[passage.document_name] for passage in passages])
         owners = np.repeat(np.arange(len(passages)), forward.tokens.lengths)
@@ -607,8 +608,13 @@ class BulkItemReader:
         keys = document_of_passage[owners[words]] * len(forward.vocabulary) + forward.tokens.values[words]
         # The first occurrence of each form in each document.
         _, first = np.unique(keys, return_index=True)
-        at = words[first]
-        occurrences = zip(owners[at].tolist(), forward.starts[at].tolist(), lengths[at].tolist(), strict=True)
+        positions = words[first]
+        occurrences = zip(
+            owners[positions].tolist(),
+            forward.starts[positions].tolist(),
+            lengths[positions].tolist(),
+            strict=True,
+        )
         for owner, start, length in occurrences:
             passage = passages[owner]
             word = _fold(passage.text[start : start + length], passage.language)

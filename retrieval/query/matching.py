@@ -204,7 +204,8 @@ def _match_grams(
     form_grams = np.zeros((len(similar_forms), len(columns)))
     form_grams[similar_rows, matched_grams] = 1
     form_shares = np.stack(
-        [form_grams[:, [columns[gram] for gram in own]].mean(axis=1) for own in grams_by_word], axis=1
+        [form_grams[:, [columns[gram] for gram in word_grams]].mean(axis=1) for word_grams in grams_by_word],
+        axis=1,
     )
     row_by_form = np.full(len(forms), -1, np.intp)
     row_by_form[similar_forms] = np.arange(len(similar_forms))

@@ -143,8 +143,8 @@ class _BoldStyles:
     """The styles that make text bold."""
 
     def __init__(self, styles: Element | None) -> None:
-        found = [] if styles is None else [style for style in styles if style.tag == "style"]
-        self._styles = {attribute(style, "styleId") or "": style for style in found}
+        with_ids = [] if styles is None else [style for style in styles if style.tag == "style"]
+        self._styles = {attribute(style, "styleId") or "": style for style in with_ids}
         self._default = next(
             (
                 style_id
@@ -172,19 +172,19 @@ class _BoldStyles:
         properties = run.find("rPr")
         if properties is None:
             return is_default
-        own = _is_marked_bold(properties)
-        if own is None:
-            own = self._is_bold(_child_value(properties, "rStyle") or "")
-        return is_default if own is None else own
+        is_marked = _is_marked_bold(properties)
+        if is_marked is None:
+            is_marked = self._is_bold(_child_value(properties, "rStyle") or "")
+        return is_default if is_marked is None else is_marked
 
     def _is_bold(self, style_id: str) -> bool | None:
         """Return whether a style makes text bold; None if it does not say."""
         if style_id not in self._known:
             self._known[style_id] = next(
                 (
-                    own
+                    is_marked
                     for style in _with_parents(style_id, self._styles)
-                    if (own := _style_bold(style)) is not None
+                    if (is_marked := _style_bold(style)) is not None
                 ),
                 None,
             )

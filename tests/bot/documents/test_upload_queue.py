@@ -394,7 +394,7 @@ async def test_an_archive_with_too_many_documents(
     bot: Any, chat_documents: ChatDocumentStore, queue: UploadQueue
 ) -> None:
     """The documents in an archive count as those of the chat; with too many, none of them is added."""
-    queue._most_documents = 3
+    queue._max_documents = 3
     await _send(queue, chat_documents, _upload(1, "lease.txt"))
     bot.contents["Z"] = samples.make_zip({f"{number}.txt": f"Fact {number}." for number in range(3)})
     await _send(queue, chat_documents, _upload(2, "facts.zip", "Z"))

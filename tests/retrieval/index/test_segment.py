@@ -242,17 +242,17 @@ def passages(draw: st.DrawFn) -> Passage:
     return Passage("p", "a.txt", draw(LABEL), Span(7, 7 + len(text)), text, heading, 1, 1, language)
 
 
-def texts_of(passage: Passage, longest: int = 300) -> list[str]:
-    forward = ForwardIndex.build([passage], longest)[0]
+def texts_of(passage: Passage, max_chars: int = 300) -> list[str]:
+    forward = ForwardIndex.build([passage], max_chars)[0]
     starts, ends = forward.pieces.values.tolist(), forward.piece_ends.tolist()
     return [own.text for own in encoder_texts(passage, starts, ends)]
 
 
-@given(several=st.lists(passages(), min_size=1, max_size=4), longest=st.integers(10, 300))
+@given(several=st.lists(passages(), min_size=1, max_size=4), max_chars=st.integers(10, 300))
 @settings(max_examples=60)
-def test_keys_and_texts(several: Sequence[Passage], longest: int) -> None:
+def test_keys_and_texts(several: Sequence[Passage], max_chars: int) -> None:
     """Keys are the digests of the texts, in the same order: the whole passage, then its pieces."""
-    forward = ForwardIndex.build(several, longest)[0]
+    forward = ForwardIndex.build(several, max_chars)[0]
     keys = encoder_keys(several, forward.pieces, forward.piece_ends)
     assert len(several) == len(keys)
     ends = forward.pieces.offsets[1:]
