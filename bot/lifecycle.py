@@ -50,7 +50,7 @@ from config import ConfigError
 from config.logging import configure
 from config.settings import Settings, startup_problems
 from retrieval.documents.library import SingleLibrary
-from retrieval.documents.local_library import LocalLibrary, Progress
+from retrieval.documents.local_library import LocalLibrary, ProgressCallback
 from retrieval.errors import FolderError
 from retrieval.ocr import tesseract
 
@@ -261,14 +261,14 @@ class BotResources:
         )
 
     def _read_folder(
-        self, before: LocalLibrary | None, quiet: float, progress: Progress | None = None
+        self, before: LocalLibrary | None, quiet_seconds: float, progress: ProgressCallback | None = None
     ) -> LocalLibrary:
         return LocalLibrary.open(
             self.settings.seeds_dir,
             index_dir=self.settings.index_dir,
             quote_chars=self.settings.quote_chars,
             before=before,
-            quiet=quiet,
+            quiet_seconds=quiet_seconds,
             progress=progress,
             encoder=None if before else self._encoder,
             ocr=self.settings.ocr == "auto",

@@ -28,12 +28,12 @@ _BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 
 @dataclass(frozen=True, slots=True)
 class MetricsSummary:
-    """Counts since the start; `median` is that of recent search times, in seconds."""
+    """Counts since the start; `median_seconds` is that of recent search times, in seconds."""
 
     answers: int
     unsure: int
     declines: int
-    median: float
+    median_seconds: float
 
 
 class Metrics:
@@ -108,7 +108,7 @@ class Metrics:
             answers=self._count("verbatim_answers_total"),
             unsure=self._count("verbatim_unsure_total"),
             declines=self._count("verbatim_declines_total"),
-            median=median(self._recent) if self._recent else 0.0,
+            median_seconds=median(self._recent) if self._recent else 0.0,
         )
 
     def _count(self, name: str) -> int:

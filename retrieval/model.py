@@ -86,7 +86,7 @@ class ScanMark:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableSpan:
     """The span of rows with values, each with the names of its columns, and the title of their table."""
 
     span: Span
@@ -115,7 +115,7 @@ class Document:
     unit: Unit = "line"
     lines: tuple[LineMark, ...] = ()
     lists: tuple[Span, ...] = ()
-    tables: tuple[Table, ...] = ()
+    tables: tuple[TableSpan, ...] = ()
     scan: tuple[ScanMark, ...] = ()
     scanned_pages: int = 0
     unread_pages: tuple[int, ...] = ()
@@ -210,8 +210,8 @@ class PassageWithNeighbours:
 class Source:
     """A document of a library, as /sources lists it.
 
-    `id` has 8 characters of A-Z a-z 0-9 _ - and depends on the name only. `size` is in bytes, `changed` is
-    the modification time (POSIX, UTC). `copies` are the names of other files with the same text.
+    `id` has 8 characters of A-Z a-z 0-9 _ - and depends on the name only. `size` is in bytes, `modified_at`
+    is the modification time (POSIX, UTC). `copies` are the names of other files with the same text.
     """
 
     id: str
@@ -221,7 +221,7 @@ class Source:
     characters: int
     language: str
     size: int = 0
-    changed: float = 0.0
+    modified_at: float = 0.0
     copies: tuple[str, ...] = ()
 
 

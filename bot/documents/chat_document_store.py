@@ -47,7 +47,7 @@ Scope: TypeAlias = Literal["both", "own", "library"]
 
 # As many texts are encoded in ten seconds or so, and somebody who has just sent a document waits for them.
 _MAX_URGENT_TEXTS = 400
-_MAX_OPEN = 200
+_MAX_OPEN_LIBRARIES = 200
 _IDLE_SECONDS = 15 * 60.0
 _SWEEP_INTERVAL_SECONDS = 3600.0
 _DAY_SECONDS = 24 * 3600.0
@@ -151,7 +151,7 @@ class ChatSize:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatLibrary:
+class SearchedDocuments:
     """What a chat searches. `scope` is what it has chosen, None for a chat without documents of its own."""
 
     library: AnyLibrary
@@ -209,24 +209,24 @@ class ChatDocumentStore:
             return []
         return sorted(int(name) for name in names if _is_chat_id(name))
 
-    async def chosen_library(self, chat_id: int, shared: SingleLibrary) -> ChatLibrary:
+    async def chosen_library(self, chat_id: int, shared: SingleLibrary) -> SearchedDocuments:
         """Return what a chat searches: its documents, the library, or both. Failures to open are logged."""
         if not self.exists(chat_id):
-            return ChatLibrary(shared)
+            return SearchedDocuments(shared)
         try:
             library = await self.library(chat_id)
             scope = self.record(chat_id).scope
         except Exception as error:  # noqa: BLE001  # a chat's damaged index must not cost the library's answers
             _log.warning("The documents of a chat cannot be opened: %s", type(error).__name__)
-            return ChatLibrary(shared)
+            return SearchedDocuments(shared)
         if library is None or not library.sources:
-            return ChatLibrary(shared)
+            return SearchedDocuments(shared)
         libraries: dict[Scope, AnyLibrary] = {
             "library": shared,
             "own": library,
             "both": CombinedLibrary(library, shared) if shared.sources else library,
         }
-        return ChatLibrary(libraries[scope], scope)
+        return SearchedDocuments(libraries[scope], scope)
 
     async def library(self, chat_id: int) -> LocalLibrary | None:
         """Return the library of a chat as it was last saved, or None without one."""
@@ -243,7 +243,7 @@ class ChatDocumentStore:
                 self._open[chat_id] = opened
             opened.used_at = time.monotonic()
             self._open.move_to_end(chat_id)
-            while len(self._open) > _MAX_OPEN:
+            while len(self._open) > _MAX_OPEN_LIBRARIES:
                 self._open.popitem(last=False)
             return opened.library
 
@@ -355,7 +355,7 @@ class ChatDocumentStore:
             self._records.pop(chat_id, None)
             return ChatRecord()
         self._records[chat_id] = known
-        if len(self._records) > _MAX_OPEN:
+        if len(self._records) > _MAX_OPEN_LIBRARIES:
             # Calls come from several threads.
             with contextlib.suppress(KeyError):
                 self._records.popitem(last=False)

@@ -49,7 +49,7 @@ from retrieval.ocr import tesseract
 
 _log = logging.getLogger(__name__)
 
-_MAX_READING = 2
+_MAX_CONCURRENT_UPLOADS = 2
 _PROGRESS_INTERVAL_SECONDS = 3.0
 _RETRY_SECONDS = 30.0
 _ENCODING_TURN_SECONDS = 3.0
@@ -125,7 +125,7 @@ class UploadQueue:
         self._metrics = metrics
         self._chat_actions = chat_actions
         # Both locks are fair, and each chat waits for its turn with one upload only.
-        self._reading = asyncio.Semaphore(_MAX_READING)
+        self._reading = asyncio.Semaphore(_MAX_CONCURRENT_UPLOADS)
         self._chats: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started: set[tuple[int, int]] = set()

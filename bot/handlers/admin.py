@@ -44,7 +44,7 @@ async def status(update: Update, context: BotContext) -> None:
             "answers": str(figures.answers),
             "unsure": str(figures.unsure),
             "declines": str(figures.declines),
-            "median": f"{figures.median * 1000:.1f}",
+            "median": f"{figures.median_seconds * 1000:.1f}",
         }
     )
     if context.state.chat_documents is not None:

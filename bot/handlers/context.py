@@ -11,7 +11,7 @@ from telegram.constants import ChatAction
 from telegram.ext import CallbackContext
 
 from bot.concurrency import in_thread
-from bot.documents.chat_document_store import ChatDocumentStore, ChatLibrary
+from bot.documents.chat_document_store import ChatDocumentStore, SearchedDocuments
 from bot.documents.document_manager import DocumentManager
 from bot.i18n.texts import texts_for
 from bot.monitoring import Feedback, Metrics
@@ -121,7 +121,7 @@ class BotState:
 
 
 class BotContext(CallbackContext[BotClient, Data, Data, BotState]):
-    _chat_library: ChatLibrary | None = None
+    _chat_library: SearchedDocuments | None = None
 
     @property
     def state(self) -> BotState:

@@ -65,9 +65,9 @@ class Poller:
         allowed_updates: tuple[str, ...],
         *,
         on_poll: Callable[[Exception | None], None] = lambda _: None,
-        poll_interval: float = 0.6,
-        settling: float = 1.2,
-        grace: float = 7.0,
+        poll_interval_seconds: float = 0.6,
+        settling_seconds: float = 1.2,
+        grace_seconds: float = 7.0,
     ) -> None:
         self._client = client
         self._dispatcher = dispatcher
@@ -76,10 +76,10 @@ class Poller:
         self._on_poll = on_poll
         # Seconds between polls while an answer is under way. Within half a second Telegram returns one update
         # at a time to a repeated request.
-        self._poll_interval = poll_interval
+        self._poll_interval_seconds = poll_interval_seconds
         # Seconds that another process may need to confirm its answers, or to return after a conflict.
-        self._settling = settling
-        self._grace = grace
+        self._settling_seconds = settling_seconds
+        self._grace_seconds = grace_seconds
         self._open: dict[int, PendingUpdate] = {}
         self._spooled: dict[int, PendingUpdate] = {}
         self._spool_from = float("-inf")
@@ -140,7 +140,7 @@ class Poller:
 
     async def _wait_for_answers(self) -> None:
         """Wait until all answers are given or some can be confirmed, for a poll interval at most."""
-        deadline = time.monotonic() + self._poll_interval
+        deadline = time.monotonic() + self._poll_interval_seconds
         while running := [pending.task for pending in self._open.values() if not pending.task.done()]:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -176,11 +176,12 @@ class Poller:
         that arrive during a long poll belong to this process, so one poll is enough for them. A new process
         waits longer between the polls than one that was answering before, so the new one backs off.
         """
-        settling = self._settling * (_RECLAIM_DELAY_FACTOR if self._was_ours else random.uniform(0.9, 1.1))  # noqa: S311  # no secret
+        factor = _RECLAIM_DELAY_FACTOR if self._was_ours else random.uniform(0.9, 1.1)  # noqa: S311  # no secret
+        settling_seconds = self._settling_seconds * factor
         began = time.monotonic()
         first = await self._poll()
-        if first and time.monotonic() - began < max(_MAX_ARRIVAL_SECONDS, settling / 2):
-            await asyncio.sleep(settling)
+        if first and time.monotonic() - began < max(_MAX_ARRIVAL_SECONDS, settling_seconds / 2):
+            await asyncio.sleep(settling_seconds)
             current = await self._poll(wait=0)
             if {update.update_id for update in first} - {update.update_id for update in current}:
                 raise _TakenError("another process answers")
@@ -196,7 +197,7 @@ class Poller:
         elif isinstance(error, Conflict):
             self._log_conflict()
             # Random, so that two processes do not collide again; the one that was answering returns first.
-            delay = self._settling * (_RETURN_DELAY_FACTOR if self._was_ours else 1.0)
+            delay = self._settling_seconds * (_RETURN_DELAY_FACTOR if self._was_ours else 1.0)
             delay *= random.uniform(1, 2)  # noqa: S311  # no secret
         else:
             reason = f"No updates from Telegram ({type(error).__name__}); trying again"
@@ -244,7 +245,7 @@ class Poller:
             self._spool.drop(number)
 
     async def _finish(self) -> None:
-        await self._dispatcher.finish(self._grace)
+        await self._dispatcher.finish(self._grace_seconds)
         self._drop_answered()
         if not self._is_confirmed():
             with contextlib.suppress(TelegramError, TimeoutError):

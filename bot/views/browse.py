@@ -293,8 +293,8 @@ def _describe(source: Source, texts: Texts) -> str:
     parts = [language, texts.file_size(ceil(source.size / 1024))]
     # A file may have any date, even one that datetime cannot represent.
     with suppress(ValueError, OverflowError, OSError):
-        if source.changed:
-            parts.append(datetime.fromtimestamp(source.changed, UTC).date().isoformat())
+        if source.modified_at:
+            parts.append(datetime.fromtimestamp(source.modified_at, UTC).date().isoformat())
     return " · ".join(parts)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from retrieval.documents.page_pictures import render_page_picture
 from retrieval.errors import EncoderError
-from retrieval.index.candidates import DocumentIndex
+from retrieval.index.candidates import ReadableIndex
 from retrieval.loaders.containers import container_of
 from retrieval.model import (
     Answer,
@@ -36,7 +36,7 @@ _MAX_CACHED_ANSWERS = 256
 _MAX_CACHED_OVERVIEWS = 64
 
 T = TypeVar("T")
-IndexT = TypeVar("IndexT", bound=DocumentIndex)
+IndexT = TypeVar("IndexT", bound=ReadableIndex)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ SingleLibrary: TypeAlias = Library[Any]
 
 _BY_CERTAINTY: Mapping[Certainty, int] = {"none": 0, "unsure": 1, "sure": 2}
 # The first quote is the chat's own unless the confidence of the shared library is higher by more than this.
-_EQUALLY_GOOD = 0.1
+_MAX_CONFIDENCE_DIFFERENCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +295,7 @@ def merge_answers(own: Answer, shared: Answer, top: int) -> Answer:
     first, second = own, shared
     own_rank, shared_rank = _BY_CERTAINTY[own.certainty], _BY_CERTAINTY[shared.certainty]
     if shared_rank > own_rank or (
-        shared_rank == own_rank and shared.confidence > own.confidence + _EQUALLY_GOOD
+        shared_rank == own_rank and shared.confidence > own.confidence + _MAX_CONFIDENCE_DIFFERENCE
     ):
         first, second = shared, own
     # The quotes that answer a part each stay together.

@@ -36,7 +36,7 @@ from retrieval.documents.ingestion import ingest
 from retrieval.documents.library import Library, Snapshot
 from retrieval.documents.page_pictures import render_page_picture
 from retrieval.embeddings.encoder import Encoder
-from retrieval.embeddings.vector_store import Embeddings
+from retrieval.embeddings.vector_store import EmbeddingStore
 from retrieval.errors import TooManyDocumentsError
 from retrieval.index import manifest
 from retrieval.index.inverted_index import MAX_SEGMENT_PASSAGES
@@ -50,7 +50,7 @@ from retrieval.ocr.scanned_page import ScanStore
 
 QUOTE_CHARS = 300
 
-Progress = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 
 # Segments kept open while documents are read: each takes two file descriptors.
 _MAX_OPEN_SEGMENTS = 200
@@ -88,11 +88,11 @@ class LocalLibrary(Library[LocalIndex]):
         *,
         index_dir: Path | None = None,
         quote_chars: int = QUOTE_CHARS,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
         fresh: bool = False,
         thorough: bool = False,
         before: Self | None = None,
-        quiet: float = 0.0,
+        quiet_seconds: float = 0.0,
         encoder: Encoder | None = None,
         ocr: bool = False,
         stop: Callable[[], bool] | None = None,
@@ -102,7 +102,7 @@ class LocalLibrary(Library[LocalIndex]):
 
         With `before`, a library of the same folder, only files changed since then are read, and `index_dir`
         is neither read nor written: call `save` for that. `fresh` reads all files again; `thorough` verifies
-        the checksums of saved segments of any size. A file modified less than `quiet` seconds ago may be
+        the checksums of saved segments of any size. A file modified less than `quiet_seconds` ago may be
         incomplete: its previous version stays in the index, and it is listed in `waiting`. `progress` is
         called with the number of files read and their total. With an `encoder`, answers compare meanings
         once `encode` has run. With `ocr`, which needs an `index_dir`, `read_scan` reads scanned pages, and
@@ -126,7 +126,7 @@ class LocalLibrary(Library[LocalIndex]):
             raise TooManyDocumentsError(f"{folder}: more than {max_documents} documents")
         files, problems, known = listing.files, listing.problems, old.records if old else {}
         records = unchanged(files, known, scans)
-        waiting = recently_modified(files, records, quiet)
+        waiting = recently_modified(files, records, quiet_seconds)
         records |= {name: known[name] for name in waiting if name in known}
         changed = [file for file in files if file.name not in records and file.name not in waiting]
         if old and not changed and len(records) == len(known):
@@ -187,7 +187,7 @@ class LocalLibrary(Library[LocalIndex]):
         folder: Path,
         quote_chars: int,
         segment_dir: Path | None,
-        embeddings: Embeddings | None,
+        embeddings: EmbeddingStore | None,
         *,
         thorough: bool,
     ) -> Self | None:
@@ -221,7 +221,7 @@ class LocalLibrary(Library[LocalIndex]):
 
     def encode(
         self,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
         *,
         stop: Callable[[], bool] = lambda: False,
         threads: int = 1,
@@ -267,7 +267,11 @@ class LocalLibrary(Library[LocalIndex]):
         return render_page_picture(self.folder, citation, self.scans)
 
     def read_scan(
-        self, file: UnreadFile, progress: Progress | None = None, *, stop: Callable[[], bool] = lambda: False
+        self,
+        file: UnreadFile,
+        progress: ProgressCallback | None = None,
+        *,
+        stop: Callable[[], bool] = lambda: False,
     ) -> bool:
         """Read a file of `unread_scans` by OCR, to be indexed by the next `open`. Blocks. Raises OSError.
 
@@ -393,7 +397,7 @@ class _IndexUpdate:
     stop: Callable[[], bool] | None = None
 
     def run(
-        self, segment_dir: Path | None, progress: Progress | None
+        self, segment_dir: Path | None, progress: ProgressCallback | None
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
         """Return the segments, and the records of all files, sorted by name.
 
@@ -411,7 +415,7 @@ class _IndexUpdate:
             raise OSError(error.errno, reason) from error
 
     def _run(
-        self, segment_dir: Path | None, progress: Progress | None
+        self, segment_dir: Path | None, progress: ProgressCallback | None
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
         with _segment_folders(segment_dir) as (scratch, target):
             added, records = self._read(scratch, progress)
@@ -421,7 +425,7 @@ class _IndexUpdate:
         return segments, {name: records[name] for name in sorted(records)}
 
     def _read(
-        self, scratch: Path, progress: Progress | None
+        self, scratch: Path, progress: ProgressCallback | None
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
         """Read the changed files into segments. A file with the same text as another one adds no passages."""
         segments: list[LiveSegment] = []
@@ -451,8 +455,8 @@ def _scan_store(segment_dir: Path | None, *, ocr: bool) -> ScanStore | None:
     return ScanStore(segment_dir / scanned_page.FOLDER_NAME) if ocr and segment_dir else None
 
 
-def _open_embeddings(encoder: Encoder | None, segment_dir: Path | None) -> Embeddings | None:
-    return Embeddings.open(encoder, segment_dir) if encoder else None
+def _open_embeddings(encoder: Encoder | None, segment_dir: Path | None) -> EmbeddingStore | None:
+    return EmbeddingStore.open(encoder, segment_dir) if encoder else None
 
 
 def _compact_vectors(index: LocalIndex) -> None:

@@ -382,12 +382,12 @@ TokenCodes = NDArray[np.uint8]
 
 # The levels of a two-bit quantizer with the least error for a normal distribution, and the limits between
 # them, in standard deviations (Max, "Quantizing for minimum distortion", 1960).
-_LEVELS = np.array([-1.510, -0.4528, 0.4528, 1.510], np.float32)
-_LIMITS = np.array([-0.9816, 0.0, 0.9816], np.float32)
-_PER_BYTE = 4
+_CODE_LEVELS = np.array([-1.510, -0.4528, 0.4528, 1.510], np.float32)
+_CODE_LIMITS = np.array([-0.9816, 0.0, 0.9816], np.float32)
+_CODES_PER_BYTE = 4
 _SHIFTS = np.arange(0, 8, 2, dtype=np.uint8)
 # The four levels of each byte.
-_LEVELS_BY_BYTE = _LEVELS[np.arange(256, dtype=np.uint8)[:, None] >> _SHIFTS & 3]
+_LEVELS_BY_BYTE = _CODE_LEVELS[np.arange(256, dtype=np.uint8)[:, None] >> _SHIFTS & 3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,12 +400,12 @@ class TokenCodec:
     @property
     def code_bytes(self) -> int:
         """The size of the code of a token."""
-        return len(self.means) // _PER_BYTE
+        return len(self.means) // _CODES_PER_BYTE
 
     def encode(self, vectors: Floats) -> TokenCodes:
         """Return the codes of vectors of shape (tokens, dimensions)."""
-        levels = np.searchsorted(_LIMITS, (vectors - self.means) / self.deviations).astype(np.uint8)
-        parts = levels.reshape(len(vectors), self.code_bytes, _PER_BYTE) << _SHIFTS
+        levels = np.searchsorted(_CODE_LIMITS, (vectors - self.means) / self.deviations).astype(np.uint8)
+        parts = levels.reshape(len(vectors), self.code_bytes, _CODES_PER_BYTE) << _SHIFTS
         codes: TokenCodes = np.bitwise_or.reduce(parts, axis=2)
         return codes
 

@@ -346,7 +346,7 @@ class EncoderText(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Embeddings:
+class EmbeddingStore:
     """An encoder, the store of its vectors, and that of the token codes of passages if these are compared."""
 
     encoder: Encoder
@@ -354,7 +354,7 @@ class Embeddings:
     tokens: TokenStore | None = None
 
     @classmethod
-    def open(cls, encoder: Encoder, folder: Path | None) -> "Embeddings":
+    def open(cls, encoder: Encoder, folder: Path | None) -> "EmbeddingStore":
         """Return the encoder with the stores in a folder, or in memory."""
         code_bytes = encoder.token_codec.code_bytes
         return cls(

@@ -82,7 +82,7 @@ class Index(Protocol):
         """Return for misspelt words the words of the passages that were probably meant."""
 
 
-class DocumentIndex(Index, Protocol):
+class ReadableIndex(Index, Protocol):
     """An index that can also read the documents it holds."""
 
     @property

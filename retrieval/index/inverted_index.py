@@ -253,7 +253,7 @@ Float32Array = NDArray[np.float32]
 Ordinals = NDArray[np.intp]
 
 
-class Weighting(BM25Plus):  # type: ignore[misc]  # rank-bm25 has no types
+class BM25Weights(BM25Plus):  # type: ignore[misc]  # rank-bm25 has no types
     """rank-bm25's weights for statistics that are counted already."""
 
     def __init__(self, size: int, length: int) -> None:

@@ -13,20 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
-from retrieval.embeddings.vector_store import DenseIndex, Embeddings, EncoderText, VectorIndex, VectorStore
+from retrieval.embeddings.vector_store import (
+    DenseIndex,
+    EmbeddingStore,
+    EncoderText,
+    VectorIndex,
+    VectorStore,
+)
 from retrieval.errors import DamagedError
 from retrieval.index import segment_writer
 from retrieval.index.candidates import Candidates, MeaningScores
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.inverted_index import (
     MAX_HEADING_CANDIDATES,
+    BM25Weights,
     Float32Array,
     InvertedIndex,
     Ordinals,
     RaggedArray,
     Scores,
     SegmentQuery,
-    Weighting,
     decode_passages,
     digests,
     heading_weight,
@@ -77,14 +83,16 @@ class Hits:
 class LocalIndex:
     """All passages of a library, in `segments`. Never changes."""
 
-    def __init__(self, segments: Sequence[LiveSegment] = (), embeddings: Embeddings | None = None) -> None:
+    def __init__(
+        self, segments: Sequence[LiveSegment] = (), embeddings: EmbeddingStore | None = None
+    ) -> None:
         self.segments = tuple(segments)
         self.embeddings = embeddings
         self._dense: DenseIndex | None = None
         self.size = sum(live.size for live in segments)
         counted = sum((live.languages for live in segments), Counter[str]())
         self.languages = tuple(sorted(counted, key=lambda language: (-counted[language], language)))
-        self._weighting = Weighting(self.size, sum(live.length for live in segments))
+        self._weighting = BM25Weights(self.size, sum(live.length for live in segments))
         # Arrays to add scores in, reused from search to search.
         self._sums: list[Sequence[Float32Array]] = []
         self._searches = 0
@@ -410,7 +418,10 @@ def build_dense_index(segments: Sequence[LiveSegment], store: VectorStore) -> De
 
 
 def _compare_tokens(
-    embeddings: Embeddings, question: QuestionVectors, keys: NDArray[np.uint64], ordinals: NDArray[np.intp]
+    embeddings: EmbeddingStore,
+    question: QuestionVectors,
+    keys: NDArray[np.uint64],
+    ordinals: NDArray[np.intp],
 ) -> NDArray[np.float32] | None:
     """Return how similar the passages with these keys are to each token of a question."""
     token_codes = embeddings.tokens.find(keys[ordinals]) if embeddings.tokens else None

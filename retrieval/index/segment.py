@@ -26,11 +26,11 @@ from retrieval.embeddings.vector_store import EncoderText
 from retrieval.errors import DamagedError
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.inverted_index import (
+    BM25Weights,
     Float32Array,
     InvertedIndex,
     RaggedArray,
     Vocabulary,
-    Weighting,
     decode_passages,
     digest,
     digests,
@@ -488,7 +488,7 @@ class LiveSegment:
             else lists
         )
 
-    def approximate_norms(self, weighting: Weighting) -> Float32Array:
+    def approximate_norms(self, weighting: BM25Weights) -> Float32Array:
         """Return the length norm of each passage in 32 bits, shape (passages,).
 
         Deleted passages have an infinite norm, so that every term scores 0 in them.

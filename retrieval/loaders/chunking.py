@@ -16,7 +16,7 @@ from retrieval.model import (
     ScanMark,
     Section,
     Span,
-    Table,
+    TableSpan,
     make_passage_id,
 )
 from retrieval.sentences import LEAD_IN_ENDINGS, pieces
@@ -177,7 +177,7 @@ def _enclosing_list(document: Document, block: Span) -> Span | None:
     return document.lists[index - 1] if index and block.end <= document.lists[index - 1].end else None
 
 
-def _table_of(document: Document, block: Span) -> Table | None:
+def _table_of(document: Document, block: Span) -> TableSpan | None:
     """Return the table that a block is a row of."""
     index = bisect_right(document.tables, block.start, key=lambda table: table.span.start)
     return document.tables[index - 1] if index and block.end <= document.tables[index - 1].span.end else None

@@ -7,7 +7,7 @@ import regex
 
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.heading_lines import HeadingLines, TextLine, find_headings
-from retrieval.model import Document, Heading, LineMark, Page, Span, Table, Unit
+from retrieval.model import Document, Heading, LineMark, Page, Span, TableSpan, Unit
 from retrieval.sentences import LEAD_IN_ENDINGS
 
 # Compressed text, and column names repeated in each row, can be far larger than the file.
@@ -40,7 +40,7 @@ class DocumentBuilder:
         self._lines: list[LineMark] = []
         self._lists: list[Span] = []
         self._list_number = 0
-        self._tables: list[Table] = []
+        self._tables: list[TableSpan] = []
         # The blocks that begin in bold type, by their start, and how many characters are.
         self._bold: dict[int, int] = {}
         # The headings that may be the title; None: all.
@@ -87,9 +87,9 @@ class DocumentBuilder:
         span = self._blocks[-1]
         last = self._tables[-1] if self._tables else None
         if last and count and last.span.end == self._blocks[-2].end and last.title == title:
-            self._tables[-1] = Table(Span(last.span.start, span.end), title)
+            self._tables[-1] = TableSpan(Span(last.span.start, span.end), title)
         else:
-            self._tables.append(Table(span, title))
+            self._tables.append(TableSpan(span, title))
 
     def take_table_title(self) -> str:
         """Return the title of a table that begins here: one of the last blocks, if it looks like a title.

@@ -32,13 +32,13 @@ _MAX_ADJACENT_CAPITALS = 2
 # Of the numbers that follow each other, so many must be titles with text below them.
 _MIN_TITLES_SHARE = 0.75
 _MIN_WORD_TITLES_SHARE = 0.5
-_MIN_RUN = 2
+_MIN_RUN_ITEMS = 2
 _MIN_MISREAD_RUN = 3
 # Speakers, names of columns and answers recur, headings rarely.
 _MIN_DISTINCT_SHARE = 0.7
 _MIN_UNNUMBERED = 2
 # Of paragraphs that begin with a short line, in a text without other headings.
-_MIN_TIGHT = 3
+_MIN_TIGHT_HEADINGS = 3
 _MAX_LEVELS = 6
 # The length of a rule under a title, in lengths of the title.
 _MIN_RULE_SHARE, _MAX_RULE_SHARE = 0.6, 1.7
@@ -461,7 +461,7 @@ def _numbered(text: _Text) -> Iterator[_Candidate]:
             is_misread = run[0].style == _MISREAD
             if is_misread and not any(_SIGN.match(text.words(item.at)) for item in run):
                 continue
-            min_run = _MIN_MISREAD_RUN if is_misread else _MIN_RUN
+            min_run = _MIN_MISREAD_RUN if is_misread else _MIN_RUN_ITEMS
             run_ins = _run_ins(run, len(titles))
             if len(run) >= min_run and len(titles) + len(run_ins) >= _MIN_TITLES_SHARE * len(run):
                 yield from (item.heading() for item in (*titles, *run_ins))
@@ -529,7 +529,7 @@ def _run_ins(items: Sequence[_Item], titles: int) -> list[_Item]:
     run_ins = [item for item in items if item.run_in and not item.is_title]
     likely = sum(item.run_in is not None and item.run_in.is_likely for item in run_ins)
     distinct = {item.run_in.title for item in run_ins if item.run_in}
-    is_list = titles + len(run_ins) < max(_MIN_TITLES_SHARE * len(items), _MIN_RUN)
+    is_list = titles + len(run_ins) < max(_MIN_TITLES_SHARE * len(items), _MIN_RUN_ITEMS)
     if (
         is_list
         or likely < _MIN_TITLES_SHARE * len(run_ins)
@@ -626,7 +626,7 @@ def _are_all_tight(text: _Text) -> bool:
         )
         >= 2 * width_in_columns(text.words(index))
     ]
-    return len(longer) >= _MIN_TIGHT and len(longer) >= _MIN_TITLES_SHARE * len(starts)
+    return len(longer) >= _MIN_TIGHT_HEADINGS and len(longer) >= _MIN_TITLES_SHARE * len(starts)
 
 
 def _is_tight(text: _Text, index: int) -> bool:

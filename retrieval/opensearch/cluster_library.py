@@ -25,8 +25,8 @@ from retrieval.index.candidates import Candidates, MeaningScores
 from retrieval.index.forward_index import ForwardIndex, heading_tokens
 from retrieval.index.inverted_index import (
     MAX_HEADING_CANDIDATES,
+    BM25Weights,
     Scores,
-    Weighting,
     digest,
     digests,
     heading_weight,
@@ -88,7 +88,7 @@ class OpenSearchIndex:
         self.size = metadata.size
         self.languages = metadata.languages
         self._cluster = cluster
-        self._weighting = Weighting(metadata.size, metadata.length)
+        self._weighting = BM25Weights(metadata.size, metadata.length)
         self._cached_frequencies: OrderedDict[str, TermFrequencies] = OrderedDict()
         self._prefetched: OrderedDict[tuple[str, ...], Any] = OrderedDict()
 

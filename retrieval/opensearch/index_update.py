@@ -27,7 +27,7 @@ from retrieval.documents import file_listing as listing
 from retrieval.documents.file_listing import FileEntry
 from retrieval.documents.file_records import FileRecord, file_record, library_version, unchanged
 from retrieval.documents.ingestion import Batch, ingest
-from retrieval.embeddings.vector_store import Embeddings
+from retrieval.embeddings.vector_store import EmbeddingStore
 from retrieval.errors import RetrievalError, UnavailableError
 from retrieval.index.segment import Segment
 from retrieval.model import Problem, make_document_id
@@ -374,7 +374,7 @@ def _sample_query(size: int) -> dict[str, Any]:
     }
 
 
-Progress = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 
 # Batches written concurrently; each has a segment on disk.
 _MAX_CONCURRENT_BATCHES = 2
@@ -402,9 +402,9 @@ async def write_index(  # noqa: PLR0913  # each has a name
     folder: Path,
     plan: IndexPlan,
     *,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     on_wait: Callable[[str], None] | None = None,
-    embeddings: Embeddings | None = None,
+    embeddings: EmbeddingStore | None = None,
 ) -> None:
     """Bring the index up to date with the folder: read changed files, copy the rest from the current index.
 
@@ -434,8 +434,8 @@ class _ClusterUpdate:
     folder: Path
     plan: IndexPlan
     lock: WriteLock
-    progress: Progress | None
-    embeddings: Embeddings | None
+    progress: ProgressCallback | None
+    embeddings: EmbeddingStore | None
     new_index: NewIndex = field(init=False)
     _done: int = 0
     _total: int = 0

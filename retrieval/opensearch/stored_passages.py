@@ -27,7 +27,7 @@ from retrieval.documents.file_records import FileRecord, record_from_row, record
 from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
 from retrieval.embeddings.vector_store import (
     FILE_NAME,
-    Embeddings,
+    EmbeddingStore,
     EncoderText,
     VectorStore,
     baseline,
@@ -142,14 +142,14 @@ class VectorSample:
         return cls(vectors[:wholes], vectors[wholes:])
 
 
-def cached_embeddings(encoder: Encoder, index_dir: Path | None, alias: str) -> Embeddings:
+def cached_embeddings(encoder: Encoder, index_dir: Path | None, alias: str) -> EmbeddingStore:
     """Return the encoder with its vectors for this alias, stored in a file if there is an `index_dir`."""
     path = index_dir and index_dir / f"cluster-{alias}" / FILE_NAME
-    return Embeddings(encoder, VectorStore(path, encoder.name, encoder.dimensions))
+    return EmbeddingStore(encoder, VectorStore(path, encoder.name, encoder.dimensions))
 
 
 def encode_missing_passages(
-    segment: Segment, numbers: Sequence[int], embeddings: Embeddings
+    segment: Segment, numbers: Sequence[int], embeddings: EmbeddingStore
 ) -> Iterator[int]:
     """Encode the texts of passages that have no vectors yet; yield the size of each batch. Blocks."""
     for start in range(0, len(numbers), _PASSAGES_PER_BLOCK):
@@ -550,7 +550,7 @@ class BulkItemReader:
     With `embeddings`, passages are stored with vectors; exhaust `encode` before `batches`.
     """
 
-    def __init__(self, segment: Segment, documents: Sequence[int], embeddings: Embeddings | None) -> None:
+    def __init__(self, segment: Segment, documents: Sequence[int], embeddings: EmbeddingStore | None) -> None:
         self._segment = segment
         self._embeddings = embeddings
         self._ranges = [

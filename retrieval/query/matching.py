@@ -32,7 +32,7 @@ MEANING_SCALE = 10.0
 # a standard deviation of 0.03.
 _USUAL_TOKEN_BASELINE = 0.505
 # One token in so many counts as one that a passage has least of.
-_WEAKEST_SHARE = 3
+_WEAKEST_TOKENS_DIVISOR = 3
 # A similarity stands out if it is higher than the next ones, so many.
 _GAP_PASSAGES = 3
 # Passages this close in their document are about the same subject.
@@ -269,7 +269,7 @@ def token_features(matches: QueryMatches, shortlisted: IntArray) -> dict[str, Fl
         return None
     similarity = by_token.mean(axis=0)
     weakest = np.zeros(len(matches.first_pieces))
-    lowest = np.sort(by_token, axis=0)[: max(len(by_token) // _WEAKEST_SHARE, 1)]
+    lowest = np.sort(by_token, axis=0)[: max(len(by_token) // _WEAKEST_TOKENS_DIVISOR, 1)]
     weakest[shortlisted] = lowest.mean(axis=0) * MEANING_SCALE
     relative = np.zeros(len(matches.first_pieces))
     lacking = SHORTLIST_SIZE - len(shortlisted)

@@ -478,9 +478,9 @@ def _escape(text: str) -> str:
     return r"\s*".join(map(re.escape, text.split(" ")))
 
 
-MAX_PARTS = 4
+MAX_QUESTION_PARTS = 4
 _MAX_SEVERAL_CHARS = 300
-_PREFIX = "prefix:"
+_PREFIX_MARK = "prefix:"
 UNSPACED_LETTER = r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]"
 _UNSPACED_WORD = regex.compile(UNSPACED_LETTER)
 _END_OF_QUESTION = regex.compile(r"(?<=[?？؟])\s*(?=\S)")
@@ -511,11 +511,11 @@ def split_question(text: str) -> list[str]:
         return []
     questions = [part.strip() for part in _END_OF_QUESTION.split(text) if _LETTER_OR_DIGIT.search(part)]
     if len(questions) > 1:
-        return questions if len(questions) <= MAX_PARTS else []
+        return questions if len(questions) <= MAX_QUESTION_PARTS else []
     for joining in _load_joining():
         parts = _split(text, joining)
         if len(parts) > 1:
-            return parts if len(parts) <= MAX_PARTS else []
+            return parts if len(parts) <= MAX_QUESTION_PARTS else []
     return []
 
 
@@ -584,8 +584,8 @@ def _joining(table: Mapping[str, Sequence[str]]) -> _Joining:
 
 def _word_pattern(word: str, *, is_conjunction: bool = True) -> str:
     """Return a pattern for a word: between spaces, before another word, or anywhere if it has no spaces."""
-    if word.startswith(_PREFIX):
-        return rf"\s+{regex.escape(word.removeprefix(_PREFIX))}(?=\p{{L}}{{3}})"
+    if word.startswith(_PREFIX_MARK):
+        return rf"\s+{regex.escape(word.removeprefix(_PREFIX_MARK))}(?=\p{{L}}{{3}})"
     pattern = regex.escape(word)
     if _UNSPACED_WORD.search(word):
         return pattern

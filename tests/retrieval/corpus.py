@@ -9,7 +9,7 @@ import numpy as np
 
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import Encoder
-from retrieval.embeddings.vector_store import Embeddings
+from retrieval.embeddings.vector_store import EmbeddingStore
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.local_index import LocalIndex
 from retrieval.model import LineMark, Passage, Span, make_passage_id
@@ -46,7 +46,7 @@ def all_passages(index: LocalIndex) -> list[Passage]:
 
 def with_vectors(index: LocalIndex, encoder: Encoder) -> LocalIndex:
     """Return the index with the vectors of all texts that the encoder reads."""
-    embeddings = Embeddings.open(encoder, None)
+    embeddings = EmbeddingStore.open(encoder, None)
     texts = list(index.encoder_texts(index.encoder_keys().tolist()))
     if texts:
         embeddings.encode(texts)

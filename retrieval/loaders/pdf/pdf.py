@@ -42,7 +42,7 @@ from retrieval.loaders.pdf.paragraphs import (
 )
 from retrieval.loaders.pdf.ruled_tables import RuledTable
 from retrieval.loaders.pdf.scans import is_scanned, scanned_lines
-from retrieval.model import Document, Heading, Page, ScanMark, Span, Table
+from retrieval.model import Document, Heading, Page, ScanMark, Span, TableSpan
 from retrieval.ocr import tesseract
 from retrieval.ocr.scanned_page import ScannedPage
 from retrieval.sentences import pieces
@@ -370,9 +370,9 @@ class _PdfBuilder:
             tables=tuple(tables),
         )
 
-    def _tables(self) -> tuple[list[Table], set[int]]:
+    def _tables(self) -> tuple[list[TableSpan], set[int]]:
         """Return each row of a table with the title above the table, and the paragraphs that are titles."""
-        tables: list[Table] = []
+        tables: list[TableSpan] = []
         titles: set[int] = set()
         title, is_in_table = "", False
         for number, paragraph in enumerate(self._whole):
@@ -385,7 +385,7 @@ class _PdfBuilder:
                     titles.add(first + index)
             is_in_table = is_row
             if is_row:
-                tables.append(Table(self._spans[number], title))
+                tables.append(TableSpan(self._spans[number], title))
         return tables, titles
 
     def _write(self, paragraph: Paragraph) -> Span:

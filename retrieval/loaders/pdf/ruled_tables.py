@@ -38,7 +38,7 @@ _MAX_OTHER_LINES = 4
 _MIN_GROUPS = 2
 _MAX_NAMES_DISTANCE_HEIGHTS = 1.5
 # Of the vertical lines of a table on two pages, in points.
-_MAX_SHIFT = 3.0
+_MAX_SHIFT_POINTS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class RuledTable:
             and above.is_last
             and bool(above.header)
             and len(self.xs) == len(above.xs)
-            and all(abs(own - x) < _MAX_SHIFT for own, x in zip(self.xs, above.xs, strict=True))
+            and all(abs(own - x) < _MAX_SHIFT_POINTS for own, x in zip(self.xs, above.xs, strict=True))
             and self.rows[0].cells != above.header[0].cells
         )
 

@@ -12,10 +12,10 @@ from pypdfium2 import raw
 from retrieval.loaders.pdf.characters import PageChars
 
 # In points. A thin rectangle is a line.
-_MAX_THICKNESS = 3.0
-_MIN_LENGTH = 4.0
+_MAX_THICKNESS_POINTS = 3.0
+_MIN_LENGTH_POINTS = 4.0
 # Lines that meet may end this far from each other.
-_MAX_MEETING_DISTANCE = 3.0
+_MAX_MEETING_DISTANCE_POINTS = 3.0
 _MAX_PATHS = 20_000
 _MAX_SEGMENTS = 60_000
 _MAX_FORM_DEPTH = 3
@@ -115,7 +115,7 @@ _IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 def _is_flat(a: _Point, b: _Point) -> bool:
-    return abs(a[1] - b[1]) < 1 and abs(a[0] - b[0]) >= _MIN_LENGTH
+    return abs(a[1] - b[1]) < 1 and abs(a[0] - b[0]) >= _MIN_LENGTH_POINTS
 
 
 def _segments(chars: PageChars) -> Iterator[tuple[_Point, _Point]]:
@@ -189,7 +189,7 @@ def _visible(lines: list[tuple[_Point, _Point]], *, is_stroked: bool) -> list[tu
         return lines
     xs = [point[0] for line in lines for point in line]
     ys = [point[1] for line in lines for point in line]
-    if min(max(xs) - min(xs), max(ys) - min(ys)) > _MAX_THICKNESS:
+    if min(max(xs) - min(xs), max(ys) - min(ys)) > _MAX_THICKNESS_POINTS:
         return []
     return lines
 
@@ -205,11 +205,11 @@ def _transform(matrix: _Matrix, x: float, y: float) -> _Point:
 def _merge(rulings: Iterable[Ruling]) -> list[Ruling]:
     """Return lines on the same position that touch as one."""
     merged: list[Ruling] = []
-    for same in _near(sorted(rulings), _MAX_THICKNESS):
+    for same in _near(sorted(rulings), _MAX_THICKNESS_POINTS):
         position = sum(ruling.at for ruling in same) / len(same)
         parts: list[Ruling] = []
         for ruling in sorted(same, key=lambda ruling: ruling.start):
-            if parts and ruling.start <= parts[-1].end + _MAX_MEETING_DISTANCE:
+            if parts and ruling.start <= parts[-1].end + _MAX_MEETING_DISTANCE_POINTS:
                 parts[-1] = Ruling(position, parts[-1].start, max(parts[-1].end, ruling.end))
             else:
                 parts.append(Ruling(position, ruling.start, ruling.end))
@@ -257,7 +257,9 @@ def _connected(
 
 
 def _reaches(ruling: Ruling, position: float) -> bool:
-    return ruling.start - _MAX_MEETING_DISTANCE <= position <= ruling.end + _MAX_MEETING_DISTANCE
+    return (
+        ruling.start - _MAX_MEETING_DISTANCE_POINTS <= position <= ruling.end + _MAX_MEETING_DISTANCE_POINTS
+    )
 
 
 def _grid(horizontal: list[Ruling], vertical: list[Ruling]) -> Grid | None:
@@ -289,13 +291,13 @@ def _grid(horizontal: list[Ruling], vertical: list[Ruling]) -> Grid | None:
 
 def _positions(values: Iterable[float]) -> list[float]:
     """Return the positions, from the lowest, with those near each other as one."""
-    groups = _near([Ruling(value, 0, 0) for value in sorted(values)], _MAX_THICKNESS)
+    groups = _near([Ruling(value, 0, 0) for value in sorted(values)], _MAX_THICKNESS_POINTS)
     return [sum(own.at for own in group) / len(group) for group in groups]
 
 
 def _is_drawn(rulings: Iterable[Ruling], position: float, middle: float) -> bool:
     return any(
-        abs(ruling.at - position) <= _MAX_THICKNESS and ruling.start <= middle <= ruling.end
+        abs(ruling.at - position) <= _MAX_THICKNESS_POINTS and ruling.start <= middle <= ruling.end
         for ruling in rulings
     )
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from rank_bm25 import BM25Plus
 
-from retrieval.embeddings.vector_store import Embeddings, TokenStore
+from retrieval.embeddings.vector_store import EmbeddingStore, TokenStore
 from retrieval.index import local_index, segment_writer
 from retrieval.index.inverted_index import K1, B
 from retrieval.index.local_index import LocalIndex
@@ -245,7 +245,7 @@ def test_compare_tokens_that_are_missing() -> None:
     whole = with_vectors(LocalIndex.build(one_per_document(BODIES), 300), encoder)
     assert whole.embeddings is not None
     some = _token_store(whole, {BODIES[0]: 99, BODIES[1]: 99, BODIES[2]: 99})
-    index = LocalIndex(whole.segments, Embeddings(encoder, whole.embeddings.store, some))
+    index = LocalIndex(whole.segments, EmbeddingStore(encoder, whole.embeddings.store, some))
     texts, compare = _compare(index, "Does the goat eat?")
     known = np.array([texts.index(text) for text in BODIES[:3]])
     assert compare(known) is not None
@@ -253,7 +253,7 @@ def test_compare_tokens_that_are_missing() -> None:
     _, compare = _compare(whole, "")
     assert compare(np.arange(4)) is None
     for tokens in (None, _token_store(whole, {})):
-        index = LocalIndex(whole.segments, Embeddings(encoder, whole.embeddings.store, tokens))
+        index = LocalIndex(whole.segments, EmbeddingStore(encoder, whole.embeddings.store, tokens))
         _, compare = _compare(index, "Does the goat eat?")
         assert compare(np.arange(4)) is None
 
@@ -268,7 +268,7 @@ def test_compare_with_passages_without_tokens(empty: int) -> None:
     expected = compare(np.arange(4))
     assert expected is not None
     store = _token_store(whole, {text: 99 * (number != empty) for number, text in enumerate(texts)})
-    index = LocalIndex(whole.segments, Embeddings(encoder, whole.embeddings.store, store))
+    index = LocalIndex(whole.segments, EmbeddingStore(encoder, whole.embeddings.store, store))
     texts_again, compare = _compare(index, "Does the goat eat?")
     similarity = compare(np.arange(4))
     assert texts == texts_again

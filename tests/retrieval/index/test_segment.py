@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from retrieval.index import segment_writer
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.inverted_index import Weighting, digest
+from retrieval.index.inverted_index import BM25Weights, digest
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import (
     ArrayWriter,
@@ -220,7 +220,7 @@ def test_approximate_norms() -> None:
     with TemporaryDirectory() as folder:
         passages = list(chain.from_iterable(document(f"{n}.txt", [text]) for n, text in enumerate(texts)))
         live = LiveSegment(segment_writer.write_segment(Path(folder), passages, 300)).without([1])
-    weighting = Weighting(2, 301)
+    weighting = BM25Weights(2, 301)
     norms = weighting.norms(np.array([1, 7, 300], np.uint16)).astype(np.float32).tolist()
     assert [norms[0], np.inf, norms[2]] == live.approximate_norms(weighting).tolist()
 

@@ -101,7 +101,7 @@ def test_unchanged_containers_are_not_opened(tmp_path: Path, monkeypatch: pytest
 def test_recent_containers_are_opened_again(tmp_path: Path) -> None:
     """A container that was just written may change without a new time, so its list is not kept."""
     (tmp_path / "b.zip").write_bytes(samples.make_zip({"crane.txt": CRANE}))
-    assert not list_folder(tmp_path).containers["b.zip"].is_settled
+    assert not list_folder(tmp_path).containers["b.zip"].is_mtime_reliable
 
 
 def test_two_of_one_name(tmp_path: Path) -> None:
