@@ -22,7 +22,7 @@ help:
 	@echo "make check         lint, types, import layers and known vulnerabilities"
 	@echo "make eval          quality of the answers, against pinned floors"
 	@echo "make eval-fetch    download the documents of the everyday questions for make eval"
-	@echo "make messages      update the translations from bot/i18n/messages.py and compile them"
+	@echo "make messages      update the translations from bot/i18n/texts.py and compile them"
 	@echo "make bench         speed, compared with an echo bot and other search engines"
 	@echo "make screenshots   take the pictures in the README; needs Chromium and its driver"
 	@echo "make diagram       draw the diagram of packages in ARCHITECTURE.md"
@@ -133,7 +133,7 @@ eval-fetch: $(BIN)/.installed
 messages: $(BIN)/.installed-dev
 	@template=$$(mktemp) && trap 'rm -f "$$template"' EXIT && \
 	$(BIN)/pybabel --quiet extract --no-default-keywords --keyword _ --keyword _n:1,2 --no-location \
-		--output-file "$$template" bot/i18n/messages.py && \
+		--output-file "$$template" bot/i18n/texts.py && \
 	$(BIN)/pybabel --quiet update --domain verbatim --output-dir bot/i18n/locale --input-file "$$template" \
 		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date && \
 	$(BIN)/pybabel --quiet compile --domain verbatim --directory bot/i18n/locale

@@ -36,7 +36,8 @@ from bot.handlers.access import AccessControl
 from bot.handlers.chat_documents import ChatDocumentHandlers, UploadLimits
 from bot.handlers.context import BotState
 from bot.http_server import Health, build_web_app, serving
-from bot.monitoring import Feedback, Metrics, OutageLog
+from bot.monitoring import Feedback, Metrics
+from bot.retries import Outage
 from bot.telegram.bot_client import BotClient
 from bot.telegram.bot_profile import update_profile
 from bot.telegram.dispatcher import Dispatcher
@@ -44,12 +45,12 @@ from bot.telegram.messaging import CancellableWaits, ChatActions
 from bot.telegram.polling import Poller
 from bot.telegram.saved_updates import AnsweredJournal, Spool
 from bot.telegram.webhook import WebhookReceiver, WebhookRegistration
-from bot.views.refusals import problem_lines
+from bot.views.problems import problem_lines
 from config import ConfigError
 from config.logging import configure
 from config.settings import Settings, startup_problems
 from retrieval.documents.library import SingleLibrary
-from retrieval.documents.local_library import LocalLibrary, Progress
+from retrieval.documents.local_library import LocalLibrary, ProgressCallback
 from retrieval.errors import FolderError
 from retrieval.ocr import tesseract
 
@@ -192,7 +193,7 @@ class BotResources:
             self.metrics,
             lambda: state.library,
             self.chat_actions,
-            most_documents=settings.upload_files,
+            max_documents=settings.upload_files,
         )
         limits = UploadLimits(settings.upload_files, settings.upload_mb * 1024 * 1024)
         return ChatDocumentHandlers(self.chat_documents, self._uploads, limits)
@@ -260,14 +261,14 @@ class BotResources:
         )
 
     def _read_folder(
-        self, before: LocalLibrary | None, quiet: float, progress: Progress | None = None
+        self, before: LocalLibrary | None, quiet_seconds: float, progress: ProgressCallback | None = None
     ) -> LocalLibrary:
         return LocalLibrary.open(
             self.settings.seeds_dir,
             index_dir=self.settings.index_dir,
             quote_chars=self.settings.quote_chars,
             before=before,
-            quiet=quiet,
+            quiet_seconds=quiet_seconds,
             progress=progress,
             encoder=None if before else self._encoder,
             ocr=self.settings.ocr == "auto",
@@ -367,8 +368,8 @@ class TelegramConnection:
         opened = await asyncio.shield(self._application)
         await self._resources.is_connected.wait()
         self._resources.health.is_ready = True
-        at = f" at {self._settings.webhook_url}" if self._resources.receiver else ""
-        _log.info("@%s is listening%s", self._bot.username, at)
+        address = f" at {self._settings.webhook_url}" if self._resources.receiver else ""
+        _log.info("@%s is listening%s", self._bot.username, address)
         await self._resources.follow(opened.bot_data)
 
     def _folder(self, name: str) -> Path:
@@ -406,7 +407,7 @@ class TelegramConnection:
 
 async def _retry_start(bot: BotClient, call: Callable[[], Awaitable[object]]) -> bool:
     """Call Telegram, again while it cannot be reached. Return True; raises StartError."""
-    deadline, outage = time.monotonic() + _START_TIMEOUT_SECONDS, OutageLog()
+    deadline, outage = time.monotonic() + _START_TIMEOUT_SECONDS, Outage()
     while True:
         try:
             await call()

@@ -1,4 +1,4 @@
-"""What operators see of a running bot: metrics for Prometheus, feedback on answers, and outages in the log.
+"""What operators see of a running bot: metrics for Prometheus, and feedback on answers.
 
 Questions and votes on answers are stored without user ids in FEEDBACK_DIR. The metrics have none of them.
 
@@ -28,12 +28,12 @@ _BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 
 @dataclass(frozen=True, slots=True)
 class MetricsSummary:
-    """Counts since the start; `median` is that of recent search times, in seconds."""
+    """Counts since the start; `median_seconds` is that of recent search times, in seconds."""
 
     answers: int
     unsure: int
     declines: int
-    median: float
+    median_seconds: float
 
 
 class Metrics:
@@ -54,7 +54,7 @@ class Metrics:
         self._declines = Counter(
             "verbatim_declines", "Questions the documents hold no answer to", registry=self.registry
         )
-        self._refusals = Counter(
+        self._denials = Counter(
             "verbatim_refusals",
             "Updates of those who may not ask, or ask too much",
             ["why"],
@@ -108,7 +108,7 @@ class Metrics:
             answers=self._count("verbatim_answers_total"),
             unsure=self._count("verbatim_unsure_total"),
             declines=self._count("verbatim_declines_total"),
-            median=median(self._recent) if self._recent else 0.0,
+            median_seconds=median(self._recent) if self._recent else 0.0,
         )
 
     def _count(self, name: str) -> int:
@@ -119,8 +119,8 @@ class Metrics:
         self._questions.inc()
         counters[certainty].inc()
 
-    def count_refusal(self, why: str) -> None:
-        self._refusals.labels(why).inc()
+    def count_denial(self, why: str) -> None:
+        self._denials.labels(why).inc()
 
     def count_upload(self, outcome: str) -> None:
         self._uploads.labels(outcome).inc()
@@ -239,49 +239,3 @@ def read_records(folder: Path) -> Iterator[FeedbackRecord]:
                 yield _RECORD.validate_json(line)
             except ValidationError:
                 _log.warning("%s: skipped a line that is not a valid record", file)
-
-
-_FIRST_DELAY_SECONDS = 1.0
-_MAX_DELAY_SECONDS = 30.0
-
-
-class OutageLog:
-    """An outage of `service`, which begins with a failure and ends with `recovered`.
-
-    It has a line in the log at each end, and says how long to wait before the next attempt.
-    """
-
-    _reason = ""
-    _since = 0.0
-    _delay = _FIRST_DELAY_SECONDS
-
-    def __init__(self, service: str = "Telegram") -> None:
-        self._service = service
-
-    def __bool__(self) -> bool:
-        """Whether the service is unreachable now."""
-        return bool(self._reason)
-
-    def failed(self, reason: str) -> None:
-        """Note a failure, if somebody else decides when to try again."""
-        self.next_delay_seconds(reason)
-
-    def next_delay_seconds(self, reason: str, *, at_least: float = 0.0) -> float:
-        """Note a failure, and return the seconds to wait before the next attempt.
-
-        This is the retry policy of starting, polling and the cluster: from 1 second, doubled with each
-        failure, up to 30.
-        """
-        if not self._reason:
-            self._since = time.monotonic()
-        if reason != self._reason:
-            _log.warning("%s", reason)
-        self._reason = reason
-        delay = max(self._delay, at_least)
-        self._delay = min(self._delay * 2, _MAX_DELAY_SECONDS)
-        return delay
-
-    def recovered(self) -> None:
-        if self._reason:
-            _log.info("%s answers again after %.0f s", self._service, time.monotonic() - self._since)
-        self._reason, self._delay = "", _FIRST_DELAY_SECONDS

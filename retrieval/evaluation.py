@@ -25,13 +25,13 @@ _MAX_VALUE_CHARS = 60
 class Case:
     """A question and its accepted answers; a correct quote contains one. Empty if there is no answer.
 
-    `document` is the name of the document that answers it, if known. `labels` are for grouping. `line` is the
-    line of the file, from 1.
+    `document_name` is that of the document with the answer, if known. `labels` are for grouping. `line` is
+    the line of the file, from 1.
     """
 
     question: str
     answers: tuple[str, ...] = ()
-    document: str | None = None
+    document_name: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     line: int = 0
 
@@ -164,7 +164,9 @@ class Outcome:
     @property
     def document_rank(self) -> int | None:
         """The rank of the first quote from the case's document."""
-        return next((c.rank for c in self.answer.citations if c.document == self.case.document), None)
+        return next(
+            (c.rank for c in self.answer.citations if c.document_name == self.case.document_name), None
+        )
 
     @property
     def miss(self) -> Miss | None:
@@ -231,7 +233,7 @@ async def evaluate(library: Answerer, cases: Iterable[Case], text_of: Callable[[
         start = time.perf_counter()
         answer = await library.answer(case.question, top=QUOTES_PER_ANSWER)
         seconds = time.perf_counter() - start
-        verbatim = sum(c.span.of(text_of(c.document)) == c.quote for c in answer.citations)
+        verbatim = sum(c.span.of(text_of(c.document_name)) == c.quote for c in answer.citations)
         outcomes.append(Outcome(case, answer, verbatim, seconds))
     return outcomes
 
@@ -253,7 +255,9 @@ def compute_metrics(outcomes: Sequence[Outcome]) -> EvaluationMetrics:
     answerable = [outcome for outcome in outcomes if outcome.case.answers]
     unanswerable = [outcome for outcome in outcomes if not outcome.case.answers]
     ranks = [outcome.rank for outcome in answerable]
-    document_ranks = [outcome.document_rank for outcome in answerable if outcome.case.document is not None]
+    document_ranks = [
+        outcome.document_rank for outcome in answerable if outcome.case.document_name is not None
+    ]
     quotes = sum(len(outcome.answer.citations) for outcome in outcomes)
     answered = _mean(outcome.answer.answered for outcome in answerable)
     declined = _mean(not outcome.answer.answered for outcome in unanswerable)

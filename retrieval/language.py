@@ -207,7 +207,8 @@ def is_unspaced(word: str) -> bool:
 
 def _unigrams_and_bigrams(run: str, start: int) -> list[Token]:
     unigrams = [
-        Token(start + at, start + end, character, character) for at, end, character in _split_characters(run)
+        Token(start + offset, start + end, character, character)
+        for offset, end, character in _split_characters(run)
     ]
     tokens = unigrams[:1]
     for first, second in pairwise(unigrams):
@@ -222,14 +223,16 @@ def _split_characters(run: str) -> list[tuple[int, int, str]]:
     Decomposed Hangul syllables, and Kana with a separate voicing mark, count as one character each.
     """
     if unicodedata.is_normalized("NFKC", run):
-        return [(at, at + 1, character) for at, character in enumerate(run)]
+        return [(offset, offset + 1, character) for offset, character in enumerate(run)]
     parts = [(match.start(), match.end(), match.group()) for match in _COMPOSED_CHARACTER.finditer(run)]
     return [(start, end, unicodedata.normalize("NFKC", part).casefold()) for start, end, part in parts]
 
 
 def _trigrams(run: str, start: int) -> list[Token]:
-    grams = [run[at : at + 3] for at in range(max(len(run) - 2, 1))]
-    return [Token(start + at, start + at + len(gram), gram, gram) for at, gram in enumerate(grams)]
+    grams = [run[offset : offset + 3] for offset in range(max(len(run) - 2, 1))]
+    return [
+        Token(start + offset, start + offset + len(gram), gram, gram) for offset, gram in enumerate(grams)
+    ]
 
 
 def _split_at_apostrophe(run: str, language: str) -> list[tuple[int, str]]:

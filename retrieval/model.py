@@ -86,7 +86,7 @@ class ScanMark:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableSpan:
     """The span of rows with values, each with the names of its columns, and the title of their table."""
 
     span: Span
@@ -115,7 +115,7 @@ class Document:
     unit: Unit = "line"
     lines: tuple[LineMark, ...] = ()
     lists: tuple[Span, ...] = ()
-    tables: tuple[Table, ...] = ()
+    tables: tuple[TableSpan, ...] = ()
     scan: tuple[ScanMark, ...] = ()
     scanned_pages: int = 0
     unread_pages: tuple[int, ...] = ()
@@ -135,7 +135,7 @@ class Passage:
     """
 
     id: str
-    document: str
+    document_name: str
     title: str
     span: Span
     text: str
@@ -210,8 +210,8 @@ class PassageWithNeighbours:
 class Source:
     """A document of a library, as /sources lists it.
 
-    `id` has 8 characters of A-Z a-z 0-9 _ - and depends on the name only. `size` is in bytes, `changed` is
-    the modification time (POSIX, UTC). `copies` are the names of other files with the same text.
+    `id` has 8 characters of A-Z a-z 0-9 _ - and depends on the name only. `size` is in bytes, `modified_at`
+    is the modification time (POSIX, UTC). `copies` are the names of other files with the same text.
     """
 
     id: str
@@ -221,7 +221,7 @@ class Source:
     characters: int
     language: str
     size: int = 0
-    changed: float = 0.0
+    modified_at: float = 0.0
     copies: tuple[str, ...] = ()
 
 
@@ -277,7 +277,7 @@ class Citation:
     """
 
     rank: int
-    document: str
+    document_name: str
     title: str
     span: Span
     quote: str
@@ -350,23 +350,24 @@ _PASSAGE_DIGEST_CHARS = 12
 
 
 @lru_cache(maxsize=256)
-def document_id(name: str) -> str:
+def make_document_id(name: str) -> str:
     """Return the id of a document: 8 characters of A-Z a-z 0-9 _ -, a digest of its name."""
     return _digest(name, _DOCUMENT_ID_BYTES)
 
 
-def passage_id(document: str, words: str, occurrence: int) -> str:
+def make_passage_id(document_name: str, words: str, occurrence: int) -> str:
     """Return the id of a passage: a digest of its words in 12 characters, then the 8 of its document.
 
     `occurrence`, from 0, distinguishes passages with the same words. A passage keeps its id when the document
     changes elsewhere.
     """
-    return _digest(f"{document}\0{occurrence}\0{words}", _PASSAGE_DIGEST_BYTES) + document_id(document)
+    words_digest = _digest(f"{document_name}\0{occurrence}\0{words}", _PASSAGE_DIGEST_BYTES)
+    return words_digest + make_document_id(document_name)
 
 
-def document_of(passage: str) -> str:
+def document_id_of(passage_id: str) -> str:
     """Return the id of the document that a passage id belongs to."""
-    return passage[_PASSAGE_DIGEST_CHARS:]
+    return passage_id[_PASSAGE_DIGEST_CHARS:]
 
 
 def _digest(text: str, size: int) -> str:
@@ -379,14 +380,14 @@ def _digest(text: str, size: int) -> str:
 _CHAT_DOCUMENT = re.compile(r"@(-?[0-9]{1,20})/")
 
 
-def chat_folder(chat: int) -> str:
+def chat_folder(chat_id: int) -> str:
     """Return the folder that begins the names of the documents of a chat."""
-    return f"@{chat}"
+    return f"@{chat_id}"
 
 
-def chat_document_name(chat: int, file_name: str) -> str:
+def chat_document_name(chat_id: int, file_name: str) -> str:
     """Return the name of a document of a chat."""
-    return f"{chat_folder(chat)}/{file_name}"
+    return f"{chat_folder(chat_id)}/{file_name}"
 
 
 def is_chat_document(name: str) -> bool:

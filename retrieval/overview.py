@@ -20,9 +20,9 @@ from retrieval.quotes.quote_selection import Excerpt, cite, drop_altered
 from retrieval.sentences import pieces
 
 # Sentences of an overview, by the number that the document has.
-_SHORT_DOCUMENT, _SHORT_OVERVIEW = 16, 3
-_LONG_DOCUMENT, _LONG_OVERVIEW = 150, 7
-_OVERVIEW = 5
+_SHORT_DOCUMENT_SENTENCES, _SHORT_OVERVIEW_SENTENCES = 16, 3
+_LONG_DOCUMENT_SENTENCES, _LONG_OVERVIEW_SENTENCES = 150, 7
+_OVERVIEW_SENTENCES = 5
 # Those of about 200 pages; the rest of a longer document is not read.
 _MAX_SENTENCES = 5_000
 # A sentence of a dense script has fewer characters.
@@ -50,7 +50,7 @@ class OverviewHeading:
     """A heading of the document, and the id of the first passage below it."""
 
     text: str
-    passage: str
+    passage_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,9 @@ class _TermMatrix:
         return np.bincount(self.rows, products, minlength=self.shape[0]).astype(np.float64)
 
     def row(self, number: int) -> NDArray[np.float64]:
-        own = self.rows == number
+        in_row = self.rows == number
         vector = np.zeros(self.shape[1])
-        vector[self.terms[own]] = self.weights[own]
+        vector[self.terms[in_row]] = self.weights[in_row]
         return vector
 
     def mean(self) -> NDArray[np.float64]:
@@ -144,8 +144,8 @@ def _first_rows(sentences: Sequence[_Sentence]) -> list[_Sentence]:
         if row != before:
             firsts.setdefault(passage.heading, []).append(sentence)
         before = row
-    sheets = list(firsts.values())[:_OVERVIEW]
-    return [sentence for sheet in sheets for sentence in sheet[: max(_OVERVIEW // len(sheets), 1)]]
+    sheets = list(firsts.values())[:_OVERVIEW_SENTENCES]
+    return [sentence for sheet in sheets for sentence in sheet[: max(_OVERVIEW_SENTENCES // len(sheets), 1)]]
 
 
 def _central(sentences: Sequence[_Sentence], quote_chars: int) -> list[_Sentence]:
@@ -155,13 +155,13 @@ def _central(sentences: Sequence[_Sentence], quote_chars: int) -> list[_Sentence
         if _is_whole(sentence):
             by_text.setdefault(sentence.text, sentence)
     whole = list(by_text.values())
-    if len(whole) <= _SHORT_OVERVIEW:
+    if len(whole) <= _SHORT_OVERVIEW_SENTENCES:
         return _openings(sentences, quote_chars)
-    count = _OVERVIEW
-    if len(whole) < _SHORT_DOCUMENT:
-        count = _SHORT_OVERVIEW
-    elif len(whole) > _LONG_DOCUMENT:
-        count = _LONG_OVERVIEW
+    count = _OVERVIEW_SENTENCES
+    if len(whole) < _SHORT_DOCUMENT_SENTENCES:
+        count = _SHORT_OVERVIEW_SENTENCES
+    elif len(whole) > _LONG_DOCUMENT_SENTENCES:
+        count = _LONG_OVERVIEW_SENTENCES
     title = whole[0].passage.title
     matrix = _weigh_terms([*(sentence.text for sentence in whole), title], _language(whole))
     return [whole[number] for number in _choose(matrix, count)]
@@ -176,8 +176,10 @@ def _openings(sentences: Sequence[_Sentence], quote_chars: int) -> list[_Sentenc
             parts[-1] = replace(last, span=Span(last.span.start, sentence.span.end))
         else:
             parts.append(sentence)
-    firsts = [part for at, part in enumerate(parts) if at == 0 or parts[at - 1].passage is not part.passage]
-    return (firsts if len(firsts) >= _SHORT_OVERVIEW else parts)[:_SHORT_OVERVIEW]
+    firsts = [
+        part for index, part in enumerate(parts) if index == 0 or parts[index - 1].passage is not part.passage
+    ]
+    return (firsts if len(firsts) >= _SHORT_OVERVIEW_SENTENCES else parts)[:_SHORT_OVERVIEW_SENTENCES]
 
 
 def _is_whole(sentence: _Sentence) -> bool:
@@ -231,7 +233,7 @@ def _choose(matrix: _TermMatrix, count: int) -> list[int]:
     relevance = _scale(matrix.similarity(matrix.mean())[:total])
     relevance += _TITLE_WEIGHT * _scale(matrix.similarity(matrix.row(total))[:total])
     # The beginning of a long document is its imprint and contents as often as its introduction.
-    weight = _POSITION_WEIGHT if total <= _LONG_DOCUMENT else _POSITION_WEIGHT_OF_LONG
+    weight = _POSITION_WEIGHT if total <= _LONG_DOCUMENT_SENTENCES else _POSITION_WEIGHT_OF_LONG
     relevance = _scale(relevance + weight / (1 + np.arange(total) / decay))
     repetition = np.zeros(total)
     chosen: list[int] = []

@@ -1,7 +1,7 @@
 """Renders pages of PDF files with a quote highlighted.
 
 A malicious file can crash PDFium and its process, so
-`retrieval.documents.ingestion.render_page_picture` runs this in a process of its own.
+`retrieval.documents.page_pictures.render_page_picture` runs this in a process of its own.
 """
 
 import ctypes
@@ -95,13 +95,15 @@ def _scanned_boxes(scan: ScannedPage, quote: str) -> list[Box]:
     words = scan.words
     boxes = []
     for number, offsets in _matched_offsets(lines, quote) if lines else ():
-        own = [words[index] for index in sorted({lines[number].char_indices[offset] for offset in offsets})]
+        quoted_words = [
+            words[index] for index in sorted({lines[number].char_indices[offset] for offset in offsets})
+        ]
         boxes.append(
             (
-                min(word.left for word in own),
-                min(word.top for word in own),
-                max(word.right for word in own),
-                max(word.bottom for word in own),
+                min(word.left for word in quoted_words),
+                min(word.top for word in quoted_words),
+                max(word.right for word in quoted_words),
+                max(word.bottom for word in quoted_words),
             )
         )
     return boxes
@@ -126,9 +128,9 @@ def _locate_quote(
     if content is None:
         return None, []
     lines, chars = content
-    found = find_tables(chars, lines)
-    rows = _quoted_rows(found, quote)
-    may_continue = any(table.ruled and table.ruled.is_first for table in found)
+    tables = find_tables(chars, lines)
+    rows = _quoted_rows(tables, quote)
+    may_continue = any(table.ruled and table.ruled.is_first for table in tables)
     if not rows and may_continue and (above := table_above(pdf, page - 1)):
         rows = _quoted_rows(find_tables(chars, lines, above), quote)
     if rows:
@@ -156,18 +158,18 @@ def _matched_offsets(lines: Sequence[Line], quote: str) -> list[tuple[int, list[
         if _is_significant(char)
     ]
     page_text = "".join(lines[number].text[offset] for number, offset in positions)
-    line_ends = [at for at in range(1, len(positions)) if positions[at][0] > positions[at - 1][0]]
+    line_ends = [index for index in range(1, len(positions)) if positions[index][0] > positions[index - 1][0]]
     ranges = _match_ranges(page_text, "".join(filter(_is_significant, quote)), [*line_ends, len(positions)])
-    matched = [positions[at] for start, end in ranges for at in range(start, end)]
+    matched = [positions[index] for start, end in ranges for index in range(start, end)]
     return [
         (number, [offset for _, offset in group])
         for number, group in groupby(matched, key=lambda position: position[0])
     ]
 
 
-def _quoted_rows(found: Sequence[PageTable], quote: str) -> list[Line]:
+def _quoted_rows(tables: Sequence[PageTable], quote: str) -> list[Line]:
     """Return the lines of table rows in a quote, which has them with the names of their columns."""
-    rows = (line for table in found for row in table.rows if row.line.text in quote for line in row.sources)
+    rows = (line for table in tables for row in table.rows if row.line.text in quote for line in row.sources)
     return list({id(row): row for row in rows}.values())
 
 
@@ -206,7 +208,9 @@ def _mark_chars(chars: PageChars, line: Line, offsets: Sequence[int]) -> Iterato
     areas = [chars.area(line.char_indices[offset]) for offset in offsets]
     bounds = _bounding_area(areas)
     max_gap = _MAX_GAP_HEIGHTS * line.height
-    starts = [at for at in range(1, len(areas)) if _is_gap_above(areas[at - 1], areas[at], max_gap)]
+    starts = [
+        index for index in range(1, len(areas)) if _is_gap_above(areas[index - 1], areas[index], max_gap)
+    ]
     for start, end in pairwise([0, *starts, len(areas)]):
         area = _bounding_area(areas[start:end])
         # All marks of a line have the height of the highest.

@@ -146,8 +146,11 @@ async def _answer_parts(
     Otherwise return the answer to the whole question; also if its first quote has words of each part.
     """
     queries = [parse(part, index.languages) for part in parts]
-    own = [_content_terms(query) for query in queries]
-    distinct = [terms - set().union(*(other for other in own if other is not terms)) for terms in own]
+    terms_by_part = [_content_terms(query) for query in queries]
+    distinct = [
+        terms - set().union(*(other for other in terms_by_part if other is not terms))
+        for terms in terms_by_part
+    ]
     if top < len(parts) or not all(distinct):
         return whole
     if whole.answered and all(_mentions(whole.citations[0], terms) for terms in distinct):
@@ -160,8 +163,8 @@ async def _answer_parts(
     firsts = [answer.citations[0] for answer in answers if answer.answered]
     if len(firsts) < len(parts) or len({citation.passage.id for citation in firsts}) < len(parts):
         return whole
-    shown = {(citation.document, citation.span) for citation in firsts}
-    others = [other for other in whole.citations if (other.document, other.span) not in shown]
+    quoted = {(citation.document_name, citation.span) for citation in firsts}
+    others = [other for other in whole.citations if (other.document_name, other.span) not in quoted]
     citations = tuple(
         replace(citation, rank=rank) for rank, citation in enumerate([*firsts, *others][:top], 1)
     )

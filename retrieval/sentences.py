@@ -55,11 +55,11 @@ _SENTENCE_END = regex.compile(r"(?:[.!?…؟।]++[\p{Pe}\p{Pf}\"']*+(?=\s)|[。
 _MIN_CLAUSE_CHARS = 40
 
 
-def pieces(text: str, language: str, longest: int) -> list[Span]:
-    """Return the pieces that quotes consist of: sentences, or clauses of those over `longest` characters.
+def pieces(text: str, language: str, max_chars: int) -> list[Span]:
+    """Return the pieces that quotes consist of: sentences, or clauses of those over `max_chars` characters.
 
     Pieces are in order and cover all text but white space; a text that is not blank has at least one. Each is
-    stripped, at most `longest` characters, and splits no grapheme that fits.
+    stripped, at most `max_chars` characters, and splits no grapheme that fits.
     """
     spans: list[Span] = []
     number: Span | None = None
@@ -68,11 +68,11 @@ def pieces(text: str, language: str, longest: int) -> list[Span]:
         if number is not None:
             sentence = Span(number.start, sentence.end) if len(sentence) else number
         number = None
-        if len(sentence) <= longest and _ITEM_NUMBER.fullmatch(sentence.of(text)):
+        if len(sentence) <= max_chars and _ITEM_NUMBER.fullmatch(sentence.of(text)):
             number = sentence
             continue
-        if len(sentence) > longest:
-            spans += _split_clauses(text, sentence, longest)
+        if len(sentence) > max_chars:
+            spans += _split_clauses(text, sentence, max_chars)
         elif len(sentence):
             spans.append(sentence)
     return spans if number is None else [*spans, number]
@@ -103,10 +103,10 @@ class _Abbreviations:
 @cache
 def _load_abbreviations(language: str) -> _Abbreviations:
     tables = tomllib.loads(files(__package__).joinpath("abbreviations.toml").read_text(encoding="utf-8"))
-    own, shared = tables.get(language, {}), tables["any"]
+    of_language, shared = tables.get(language, {}), tables["any"]
     return _Abbreviations(
         *(
-            frozenset(f"{shared.get(group, '')} {own.get(group, '')}".split())
+            frozenset(f"{shared.get(group, '')} {of_language.get(group, '')}".split())
             for group in ("inside", "may_end", "before", "counted", "beginnings")
         )
     )
@@ -186,35 +186,35 @@ def _trim(text: str, start: int, end: int) -> Span:
     return Span(end - len(part.lstrip()) if part[:1].isspace() else start, end)
 
 
-def _split_clauses(text: str, sentence: Span, longest: int) -> list[Span]:
+def _split_clauses(text: str, sentence: Span, max_chars: int) -> list[Span]:
     cuts = [match.end() for match in _CLAUSE_END.finditer(text, sentence.start, sentence.end)]
     spans: list[Span] = []
     start = sentence.start
     for cut in [*cuts, sentence.end]:
         if cut < sentence.end and cut - start < _MIN_CLAUSE_CHARS:
             continue
-        spans += _split_words(text, Span(start, cut), longest)
+        spans += _split_words(text, Span(start, cut), max_chars)
         start = cut
     return [span for span in (_trim(text, s.start, s.end) for s in spans) if len(span)]
 
 
-def _split_words(text: str, span: Span, longest: int) -> list[Span]:
+def _split_words(text: str, span: Span, max_chars: int) -> list[Span]:
     """Split a clause that is still too long at spaces, and a word that is too long between graphemes."""
     spans: list[Span] = []
     start = span.start
-    while span.end - start > longest:
-        spaces = [m.end() for m in _SPACE.finditer(text, start + 1, start + longest)]
-        cut = spaces[-1] if spaces else _last_grapheme_end(text, start, longest)
+    while span.end - start > max_chars:
+        spaces = [m.end() for m in _SPACE.finditer(text, start + 1, start + max_chars)]
+        cut = spaces[-1] if spaces else _last_grapheme_end(text, start, max_chars)
         spans.append(Span(start, cut))
         start = cut
     return [*spans, Span(start, span.end)]
 
 
-def _last_grapheme_end(text: str, start: int, longest: int) -> int:
-    """Return the last grapheme end within `longest` characters of `start`."""
+def _last_grapheme_end(text: str, start: int, max_chars: int) -> int:
+    """Return the last grapheme end within `max_chars` characters of `start`."""
     end = start
-    for match in _GRAPHEME.finditer(text, start, start + longest + 64):
-        if match.end() - start > longest:
+    for match in _GRAPHEME.finditer(text, start, start + max_chars + 64):
+        if match.end() - start > max_chars:
             break
         end = match.end()
-    return end if end > start else start + longest
+    return end if end > start else start + max_chars

@@ -248,11 +248,11 @@ def _image_size(content: bytes) -> tuple[int, int]:
         width, height = struct.unpack(">II", content[16:24])
         return int(width), int(height)
     if content.startswith(b"\xff\xd8"):
-        at = 2
-        while at + 9 <= len(content) and content[at] == 0xFF:  # noqa: PLR2004 - a JPEG marker
-            marker, size = content[at + 1], int.from_bytes(content[at + 2 : at + 4], "big")
+        offset = 2
+        while offset + 9 <= len(content) and content[offset] == 0xFF:  # noqa: PLR2004 - a JPEG marker
+            marker, size = content[offset + 1], int.from_bytes(content[offset + 2 : offset + 4], "big")
             if 0xC0 <= marker <= 0xC3:  # noqa: PLR2004 - start of frame
-                height, width = struct.unpack(">HH", content[at + 5 : at + 9])
+                height, width = struct.unpack(">HH", content[offset + 5 : offset + 9])
                 return int(width), int(height)
-            at += 2 + size
+            offset += 2 + size
     raise ApiError(400, "Bad Request: IMAGE_PROCESS_FAILED")

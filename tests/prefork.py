@@ -269,7 +269,7 @@ def _preload() -> None:
 
 def warm_up() -> None:
     """Call what loads models, tables and patterns when it is first called, as nearly every process does."""
-    from bot.i18n.messages import small_talk_reply, texts_for  # noqa: PLC0415  # in the server only
+    from bot.i18n.texts import small_talk_reply, texts_for  # noqa: PLC0415  # in the server only
     from retrieval.loaders.chunking import split_passages  # noqa: PLC0415
     from retrieval.loaders.formats import load_document  # noqa: PLC0415
     from retrieval.query import intent, query  # noqa: PLC0415

@@ -15,7 +15,7 @@ from bot.documents.search_backend import (
     open_cluster,
     open_cluster_library,
 )
-from bot.views.refusals import all_problem_lines, problem_lines
+from bot.views.problems import all_problem_lines, problem_lines
 from config import ConfigError
 from config.settings import Settings, startup_problems
 from retrieval.documents.local_library import LocalLibrary

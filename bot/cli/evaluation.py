@@ -192,12 +192,12 @@ def _miss_text(outcome: Outcome) -> str:
     case, citations = outcome.case, outcome.answer.citations
     lines = [f"line {case.line}: {_as_line(case.question)}"]
     if case.answers:
-        document = f" ({case.document})" if case.document else ""
+        document = f" ({case.document_name})" if case.document_name else ""
         lines.append(f"  expected: {' | '.join(map(_as_line, case.answers))}{document}")
     if citations:
         first = citations[0]
         lines.append(
-            f"  quoted: {_as_line(first.quote)} ({_as_line(first.document)}, line {first.locator.line})"
+            f"  quoted: {_as_line(first.quote)} ({_as_line(first.document_name)}, line {first.locator.line})"
         )
     lines.append(f"  confidence {outcome.answer.confidence:.2f}{_rank_text(outcome)}")
     return "\n".join(lines)
@@ -237,10 +237,10 @@ def _miss_json(outcome: Outcome) -> dict[str, Any]:
         "line": outcome.case.line,
         "question": outcome.case.question,
         "answers": list(outcome.case.answers),
-        "document": outcome.case.document,
+        "document": outcome.case.document_name,
         "confidence": round(outcome.answer.confidence, 4),
         "quote": first and first.quote,
-        "quote_document": first and first.document,
+        "quote_document": first and first.document_name,
         "quote_line": first and first.locator.line,
         "answer_rank": outcome.rank,
     }

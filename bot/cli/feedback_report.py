@@ -117,11 +117,11 @@ def _list_lines(heading: str, entries: tuple[tuple[str, int], ...]) -> list[str]
         if len(entries) > _MAX_LISTED_QUESTIONS
         else []
     )
-    shown = [
+    lines = [
         f"{count:6} {one_line(question, _MAX_QUESTION_CHARS)}"
         for question, count in entries[:_MAX_LISTED_QUESTIONS]
     ]
-    return ["", heading, *shown, *rest]
+    return ["", heading, *lines, *rest]
 
 
 def summary_json(summary: FeedbackSummary) -> dict[str, Any]:

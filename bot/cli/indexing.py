@@ -27,7 +27,7 @@ from bot.documents.search_backend import (
     open_cluster,
     open_cluster_library,
 )
-from bot.views.refusals import all_problem_lines, problem_lines
+from bot.views.problems import all_problem_lines, problem_lines
 from config.settings import Settings, read_settings
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError

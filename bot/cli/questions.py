@@ -19,7 +19,7 @@ import click
 
 from bot.cli.indexing import open_documents
 from bot.cli.output import UsageFailure, count_noun, print_text
-from bot.i18n.messages import Texts, small_talk_reply, texts_for
+from bot.i18n.texts import Texts, small_talk_reply, texts_for
 from bot.views.message import (
     MAX_PLACES,
     citation_location,
@@ -29,7 +29,7 @@ from bot.views.message import (
     place_text,
     question_above,
 )
-from bot.views.refusals import MAX_CLOSEST_PASSAGES, closest_quotes, explain_refusal
+from bot.views.no_answer import MAX_CLOSEST_PASSAGES, closest_quotes, explain_no_answer
 from retrieval.documents.library import SingleLibrary
 from retrieval.model import Answer, Citation, Source, Span
 from retrieval.query.document_names import NameTable, documents_meant, find_files, only_document_about
@@ -71,7 +71,7 @@ def _citation_json(citation: Citation) -> dict[str, Any]:
     locator = citation.locator
     return {
         "rank": citation.rank,
-        "document": citation.document,
+        "document": citation.document_name,
         "title": citation.title,
         **_span_json(citation.span),
         # A scan that is hard to read is not quoted: its place says where to look.
@@ -118,7 +118,7 @@ class TerminalStyle:
 def answer_text(answer: Answer, texts: Texts, style: TerminalStyle, *, quotes: slice) -> str:
     """Return the `quotes` of an answer, the closest passages if it is unsure, or why there is no answer."""
     if answer.certainty == "none":
-        return _render_refusal(answer, texts)
+        return _render_no_answer(answer, texts)
     if answer.certainty == "unsure":
         quoted = [render_citation(citation, texts, style) for citation in closest_quotes(answer)]
         return "\n\n".join([texts.unsure_answer, *quoted])
@@ -127,8 +127,8 @@ def answer_text(answer: Answer, texts: Texts, style: TerminalStyle, *, quotes: s
     return "\n\n".join(render_citation(citation, texts, style) for citation in answer.citations[quotes])
 
 
-def _render_refusal(answer: Answer, texts: Texts) -> str:
-    reply = explain_refusal(answer, texts)
+def _render_no_answer(answer: Answer, texts: Texts) -> str:
+    reply = explain_no_answer(answer, texts)
     lines = [reply.text]
     if reply.near:
         near = (heading_line(citation).translate(_VISIBLE_LINE_CHARS) for citation in reply.near)
@@ -145,7 +145,7 @@ def visible_line(text: str) -> str:
 
 def render_citation(citation: Citation, texts: Texts, style: TerminalStyle) -> str:
     """Return a quote and, below it, its source."""
-    names = texts.list_separator.join([citation.document, *citation.copies])
+    names = texts.list_separator.join([citation.document_name, *citation.copies])
     if not citation.is_legible:
         location = f"{citation_location(citation, texts)} · {names}"
         return f"{texts.scan_hard_to_read}\n  {_dim(visible_line(f'— {location}'), style)}"
@@ -261,7 +261,7 @@ def _list_places(answer: Answer, texts: Texts) -> str:
     if not citations:
         return texts.no_places
     lines = [
-        visible_line(f"{location_text(citation.title, citation.locator, texts)} · {citation.document}")
+        visible_line(f"{location_text(citation.title, citation.locator, texts)} · {citation.document_name}")
         for citation in citations
     ]
     return "\n".join([texts.place_count(len(lines)), "", *(f"• {line}" for line in lines)])
@@ -343,7 +343,7 @@ def _read_lines(file: BinaryIO) -> Iterator[str]:
 
 def chat(docs: Path | None) -> None:
     """Answer the lines that are typed, until the end of the input."""
-    style, shown = TerminalStyle.of(sys.stdout), 0
+    style, shown_count = TerminalStyle.of(sys.stdout), 0
     answer: Answer | None = None
     question: str | None = None
     with open_documents(docs) as (library, runner):
@@ -365,7 +365,7 @@ def chat(docs: Path | None) -> None:
                 print_text(about + "\n")
                 continue
             if line.strip():
-                answer, shown = runner.run(_answer_line(library, line, question)), 0
+                answer, shown_count = runner.run(_answer_line(library, line, question)), 0
                 if overview := runner.run(overview_instead(line, answer, library, texts_for(), style)):
                     answer = None
                     print_text(overview + "\n")
@@ -374,11 +374,13 @@ def chat(docs: Path | None) -> None:
                     question = answer.question
             elif answer is None or not answer.answered:
                 continue
-            if answer.answered and shown >= len(answer.citations):
+            if answer.answered and shown_count >= len(answer.citations):
                 print_text("That was the last quote.\n")
                 continue
-            print_text(answer_text(answer, texts_for(), style, quotes=slice(shown, shown + 1)) + "\n")
-            shown += 1
+            print_text(
+                answer_text(answer, texts_for(), style, quotes=slice(shown_count, shown_count + 1)) + "\n"
+            )
+            shown_count += 1
 
 
 async def _answer_line(library: "LocalLibrary | ClusterLibrary", line: str, earlier: str | None) -> Answer:

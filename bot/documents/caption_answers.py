@@ -9,7 +9,7 @@ from telegram.error import BadRequest, Forbidden
 
 from bot.concurrency import in_thread
 from bot.documents.chat_document_store import ChatDocumentStore, sources_in_upload
-from bot.i18n.messages import small_talk_reply, texts_for
+from bot.i18n.texts import small_talk_reply, texts_for
 from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions
 from bot.views import answers
@@ -29,8 +29,8 @@ from retrieval.quotes.quote_selection import drop_unlikely
 class Caption:
     """A question that came with a document: the message with both, the document's name, and the language."""
 
-    chat: int
-    message: int
+    chat_id: int
+    message_id: int
     name: str
     question: str
     language: str
@@ -59,29 +59,29 @@ class CaptionAnswers:
 
         A caption that is no question, such as "minutes of May", gets an answer only if that is sure.
         """
-        with self._chat_actions.show_in(self._bot, caption.chat):
+        with self._chat_actions.show_in(self._bot, caption.chat_id):
             reply = await self._render(caption)
         if reply is None:
             return
         with contextlib.suppress(BadRequest, Forbidden):
             await self._bot.send_message(
-                caption.chat,
+                caption.chat_id,
                 reply.text,
                 entities=reply.entities or None,
                 reply_markup=reply.keyboard,
-                reply_parameters=ReplyParameters(caption.message, allow_sending_without_reply=True),
+                reply_parameters=ReplyParameters(caption.message_id, allow_sending_without_reply=True),
             )
 
     async def _render(self, caption: Caption) -> Reply | None:
         """Return the reply to a caption, if any; "What is this about?" asks about its document."""
-        texts, chat = texts_for(caption.language), caption.chat
+        texts, chat = texts_for(caption.language), caption.chat_id
         chosen = await self._chat_documents.chosen_library(chat, self._library())
         group = chat if chat < 0 else None
         recipient = Recipient(
             texts,
             self._bot.username,
             in_group=group is not None,
-            group=group if chosen.scope else None,
+            group_id=group if chosen.scope else None,
             scope_note=scope_note(chosen.scope, texts) if chosen.scope else "",
         )
         if greeting := small_talk_reply(caption.question, texts):

@@ -47,7 +47,7 @@ Scope: TypeAlias = Literal["both", "own", "library"]
 
 # As many texts are encoded in ten seconds or so, and somebody who has just sent a document waits for them.
 _MAX_URGENT_TEXTS = 400
-_MAX_OPEN = 200
+_MAX_OPEN_LIBRARIES = 200
 _IDLE_SECONDS = 15 * 60.0
 _SWEEP_INTERVAL_SECONDS = 3600.0
 _DAY_SECONDS = 24 * 3600.0
@@ -82,11 +82,11 @@ class ChatPaths:
     """The files of one chat."""
 
     root: Path
-    chat: int
+    chat_id: int
 
     @property
     def folder(self) -> Path:
-        return self.root / str(self.chat)
+        return self.root / str(self.chat_id)
 
     @property
     def files(self) -> Path:
@@ -95,7 +95,7 @@ class ChatPaths:
 
     @property
     def documents(self) -> Path:
-        return self.files / chat_folder(self.chat)
+        return self.files / chat_folder(self.chat_id)
 
     @property
     def index(self) -> Path:
@@ -105,13 +105,13 @@ class ChatPaths:
     def uploads(self) -> Path:
         return self.folder / "uploads"
 
-    def upload(self, identity: int) -> Path:
+    def upload(self, message_id: int) -> Path:
         """Return the file of an upload until it has been read."""
-        return self.uploads / f"{identity}.json"
+        return self.uploads / f"{message_id}.json"
 
-    def question(self, identity: int) -> Path:
+    def question(self, message_id: int) -> Path:
         """Return the file of an upload that has been read, until the question in its caption is answered."""
-        return self.uploads / f"{identity}.question"
+        return self.uploads / f"{message_id}.question"
 
     def unread_uploads(self) -> list[Path]:
         """Return the files of the uploads that have not been read yet."""
@@ -139,7 +139,7 @@ class ChatPaths:
     @property
     def lock(self) -> Path:
         """The lock file; it is outside the folder, so that deleting that leaves the lock valid."""
-        return self.root / f".{self.chat}.lock"
+        return self.root / f".{self.chat_id}.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class ChatSize:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatLibrary:
+class SearchedDocuments:
     """What a chat searches. `scope` is what it has chosen, None for a chat without documents of its own."""
 
     library: AnyLibrary
@@ -194,12 +194,12 @@ class ChatDocumentStore:
         self._records: OrderedDict[int, _SavedRecord] = OrderedDict()
         self._opening: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
-    def paths(self, chat: int) -> ChatPaths:
-        return ChatPaths(self.root, chat)
+    def paths(self, chat_id: int) -> ChatPaths:
+        return ChatPaths(self.root, chat_id)
 
-    def exists(self, chat: int) -> bool:
+    def exists(self, chat_id: int) -> bool:
         """Return whether a chat has documents; without any, this is all that an update costs."""
-        return self.paths(chat).record.exists()
+        return self.paths(chat_id).record.exists()
 
     def chats(self) -> list[int]:
         """Return the ids of the chats that have documents, sorted."""
@@ -209,46 +209,46 @@ class ChatDocumentStore:
             return []
         return sorted(int(name) for name in names if _is_chat_id(name))
 
-    async def chosen_library(self, chat: int, shared: SingleLibrary) -> ChatLibrary:
+    async def chosen_library(self, chat_id: int, shared: SingleLibrary) -> SearchedDocuments:
         """Return what a chat searches: its documents, the library, or both. Failures to open are logged."""
-        if not self.exists(chat):
-            return ChatLibrary(shared)
+        if not self.exists(chat_id):
+            return SearchedDocuments(shared)
         try:
-            library = await self.library(chat)
-            scope = self.record(chat).scope
+            library = await self.library(chat_id)
+            scope = self.record(chat_id).scope
         except Exception as error:  # noqa: BLE001  # a chat's damaged index must not cost the library's answers
             _log.warning("The documents of a chat cannot be opened: %s", type(error).__name__)
-            return ChatLibrary(shared)
+            return SearchedDocuments(shared)
         if library is None or not library.sources:
-            return ChatLibrary(shared)
+            return SearchedDocuments(shared)
         libraries: dict[Scope, AnyLibrary] = {
             "library": shared,
             "own": library,
             "both": CombinedLibrary(library, shared) if shared.sources else library,
         }
-        return ChatLibrary(libraries[scope], scope)
+        return SearchedDocuments(libraries[scope], scope)
 
-    async def library(self, chat: int) -> LocalLibrary | None:
+    async def library(self, chat_id: int) -> LocalLibrary | None:
         """Return the library of a chat as it was last saved, or None without one."""
-        lock = self._opening.setdefault(chat, asyncio.Lock())
+        lock = self._opening.setdefault(chat_id, asyncio.Lock())
         async with lock:
-            state = _saved_state(self.paths(chat), self._quote_chars)
-            opened = self._open.get(chat)
+            state = _saved_state(self.paths(chat_id), self._quote_chars)
+            opened = self._open.get(chat_id)
             if opened is None or opened.state != state:
-                library = await in_thread(lambda: self._load(chat))
+                library = await in_thread(lambda: self._load(chat_id))
                 if library is None:
-                    self.unload(chat)
+                    self.unload(chat_id)
                     return None
                 opened = _OpenLibrary(library, state, 0.0)
-                self._open[chat] = opened
+                self._open[chat_id] = opened
             opened.used_at = time.monotonic()
-            self._open.move_to_end(chat)
-            while len(self._open) > _MAX_OPEN:
+            self._open.move_to_end(chat_id)
+            while len(self._open) > _MAX_OPEN_LIBRARIES:
                 self._open.popitem(last=False)
             return opened.library
 
-    def _load(self, chat: int) -> LocalLibrary | None:
-        paths = self.paths(chat)
+    def _load(self, chat_id: int) -> LocalLibrary | None:
+        paths = self.paths(chat_id)
         if not paths.documents.is_dir():
             # Opening an index creates the file of vectors.
             return None
@@ -262,22 +262,22 @@ class ChatDocumentStore:
         if library is not None:
             return library
         # The saved index is damaged, or of another version of the program.
-        with self.locked(chat):
-            return self.read(chat)
+        with self.locked(chat_id):
+            return self.read(chat_id)
 
     def read(
         self,
-        chat: int,
+        chat_id: int,
         stop: Callable[[], bool] | None = None,
-        most_documents: int | None = None,
+        max_documents: int | None = None,
     ) -> LocalLibrary:
         """Read the documents that have changed, save the index and return the library. Blocks.
 
         Nothing of removed and replaced documents stays in the index. `stop` is called several times a second;
         once it returns True, this raises ReadingStoppedError. Raises TooManyDocumentsError if there are more
-        than `most_documents`, also in archives and mails. The caller holds the lock of the chat.
+        than `max_documents`, also in archives and mails. The caller holds the lock of the chat.
         """
-        paths = self.paths(chat)
+        paths = self.paths(chat_id)
         # A process that was killed while it read may have left texts there. No other process writes now.
         for folder in paths.index.glob(".new-*"):
             shutil.rmtree(folder, ignore_errors=True)
@@ -290,7 +290,7 @@ class ChatDocumentStore:
             encoder=self._encoder,
             ocr=self._ocr,
             stop=stop,
-            most_documents=most_documents,
+            max_documents=max_documents,
         )
         clean = library.without_deleted()
         if clean is not library:
@@ -299,14 +299,14 @@ class ChatDocumentStore:
             raise ReadingStoppedError
         return clean
 
-    async def encode(self, chat: int, stop: Callable[[], bool]) -> bool:
+    async def encode(self, chat_id: int, stop: Callable[[], bool]) -> bool:
         """Compute the vectors of a chat's documents that are missing; return whether none is left.
 
         `stop` is called about once a second. Raises EncoderError.
         """
-        paths = self.paths(chat)
+        paths = self.paths(chat_id)
         state = _saved_state(paths, self._quote_chars)
-        library = await self.library(chat)
+        library = await self.library(chat_id)
         if library is None or self._encoder is None:
             return True
 
@@ -326,14 +326,14 @@ class ChatDocumentStore:
             os.utime(_manifest_path(paths, self._quote_chars))
         return True
 
-    def unload(self, chat: int) -> None:
+    def unload(self, chat_id: int) -> None:
         """Close the library of a chat; its files are released with the last answer from it."""
-        self._open.pop(chat, None)
+        self._open.pop(chat_id, None)
 
     @contextlib.contextmanager
-    def locked(self, chat: int) -> Iterator[ChatPaths]:
+    def locked(self, chat_id: int) -> Iterator[ChatPaths]:
         """Hold the lock of a chat, of all processes that share it. Blocks."""
-        paths = self.paths(chat)
+        paths = self.paths(chat_id)
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
             with paths.lock.open("ab") as file:
@@ -343,43 +343,43 @@ class ChatDocumentStore:
                     yield paths
                     return
 
-    def record(self, chat: int) -> ChatRecord:
+    def record(self, chat_id: int) -> ChatRecord:
         """Return what is noted about the documents of a chat; the default if nothing can be read."""
-        path = self.paths(chat).record
+        path = self.paths(chat_id).record
         try:
             state = _file_state(path)
-            known = self._records.get(chat)
+            known = self._records.get(chat_id)
             if known is None or known.state != state:
                 known = _SavedRecord(state, _RECORD.validate_json(path.read_bytes()))
         except (OSError, ValidationError):
-            self._records.pop(chat, None)
+            self._records.pop(chat_id, None)
             return ChatRecord()
-        self._records[chat] = known
-        if len(self._records) > _MAX_OPEN:
+        self._records[chat_id] = known
+        if len(self._records) > _MAX_OPEN_LIBRARIES:
             # Calls come from several threads.
             with contextlib.suppress(KeyError):
                 self._records.popitem(last=False)
         return known.record
 
-    def write_record(self, chat: int, record: ChatRecord) -> None:
+    def write_record(self, chat_id: int, record: ChatRecord) -> None:
         """Save what is noted about the documents of a chat. Raises OSError."""
-        paths = self.paths(chat)
+        paths = self.paths(chat_id)
         paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_durably(paths.record, json.dumps(asdict(record), ensure_ascii=False).encode())
 
-    def documents(self, chat: int) -> list[tuple[str, int, float]]:
+    def documents(self, chat_id: int) -> list[tuple[str, int, float]]:
         """Return name, size in bytes and modification time (POSIX) of each document, by name. Blocks."""
         documents = []
-        with contextlib.suppress(OSError), os.scandir(self.paths(chat).documents) as entries:
+        with contextlib.suppress(OSError), os.scandir(self.paths(chat_id).documents) as entries:
             for entry in entries:
                 if not entry.name.startswith("."):
                     status = entry.stat()
                     documents.append((entry.name, status.st_size, status.st_mtime))
         return sorted(documents)
 
-    def size(self, chat: int) -> ChatSize:
+    def size(self, chat_id: int) -> ChatSize:
         """Return the number and size of a chat's documents."""
-        sizes = [size for _, size, _ in self.documents(chat)]
+        sizes = [size for _, size, _ in self.documents(chat_id)]
         return ChatSize(len(sizes), sum(sizes))
 
     def totals(self) -> tuple[int, int, int]:
@@ -387,56 +387,56 @@ class ChatDocumentStore:
         sizes = [size for chat in self.chats() if (size := self.size(chat)).files]
         return len(sizes), sum(size.files for size in sizes), sum(size.bytes for size in sizes)
 
-    def note_use(self, chat: int) -> None:
+    def note_use(self, chat_id: int) -> None:
         """Note that a chat has asked its documents."""
-        used = self.paths(chat).used
+        used = self.paths(chat_id).used
         with contextlib.suppress(OSError):
             if not used.exists() or time.time() - used.stat().st_mtime > _USED_INTERVAL_SECONDS:
                 used.touch()
 
-    def set_scope(self, chat: int, scope: Scope) -> None:
+    def set_scope(self, chat_id: int, scope: Scope) -> None:
         """Choose what a chat searches from now on. Blocks; raises OSError."""
-        with self.locked(chat):
-            self.write_record(chat, replace(self.record(chat), scope=scope))
+        with self.locked(chat_id):
+            self.write_record(chat_id, replace(self.record(chat_id), scope=scope))
 
-    def remove(self, chat: int, name: str) -> None:
+    def remove(self, chat_id: int, name: str) -> None:
         """Delete a document of a chat; with the last one, its folder. Blocks; raises OSError."""
-        with self.locked(chat) as paths:
+        with self.locked(chat_id) as paths:
             (paths.documents / name).unlink(missing_ok=True)
             if self._is_empty(paths):
                 self._delete_folder(paths)
                 return
-            record = self.record(chat)
+            record = self.record(chat_id)
             added = {known: by for known, by in record.added.items() if known != name}
-            self.write_record(chat, replace(record, added=added))
-            self.read(chat)
+            self.write_record(chat_id, replace(record, added=added))
+            self.read(chat_id)
 
-    def delete(self, chat: int) -> bool:
+    def delete(self, chat_id: int) -> bool:
         """Delete all that is kept for a chat; return whether there was anything. Blocks; raises OSError.
 
         A document that is being read is not waited for: its reader is stopped.
         """
         # The reader that is stopped may delete an empty folder itself.
-        had_any = self.paths(chat).folder.exists()
-        for upload in self.paths(chat).saved_uploads():
+        had_any = self.paths(chat_id).folder.exists()
+        for upload in self.paths(chat_id).saved_uploads():
             upload.unlink(missing_ok=True)
-        with self.locked(chat) as paths:
+        with self.locked(chat_id) as paths:
             had_any = had_any or paths.folder.exists()
             self._delete_folder(paths)
         return had_any
 
-    def delete_if_empty(self, chat: int) -> None:
+    def delete_if_empty(self, chat_id: int) -> None:
         """Delete the folder of a chat without documents and without uploads. Blocks; raises OSError."""
-        with self.locked(chat) as paths:
+        with self.locked(chat_id) as paths:
             if self._is_empty(paths):
                 self._delete_folder(paths)
 
     def _is_empty(self, paths: ChatPaths) -> bool:
-        return not self.size(paths.chat).files and not paths.saved_uploads()
+        return not self.size(paths.chat_id).files and not paths.saved_uploads()
 
     def _delete_folder(self, paths: ChatPaths) -> None:
-        self.unload(paths.chat)
-        self._records.pop(paths.chat, None)
+        self.unload(paths.chat_id)
+        self._records.pop(paths.chat_id, None)
         if paths.folder.exists():
             shutil.rmtree(paths.folder)
         # Others that wait for the lock notice that its file is gone.
@@ -460,13 +460,13 @@ class ChatDocumentStore:
                 self.read(new)
             return True
 
-    def set_left(self, chat: int, *, has_left: bool) -> None:
+    def set_left(self, chat_id: int, *, has_left: bool) -> None:
         """Note that the bot has left a group, or is a member again. Blocks; raises OSError."""
-        if not self.exists(chat):
+        if not self.exists(chat_id):
             return
-        with self.locked(chat):
+        with self.locked(chat_id):
             left_at = time.time() if has_left else None
-            self.write_record(chat, replace(self.record(chat), left_at=left_at))
+            self.write_record(chat_id, replace(self.record(chat_id), left_at=left_at))
 
     async def sweep_forever(self) -> None:
         """Close libraries that are not in use, and delete documents that are due, every hour."""
@@ -498,8 +498,8 @@ class ChatDocumentStore:
             _log.info("Deleted the documents of %d chats that were due", deleted)
         return deleted
 
-    def _is_due(self, chat: int) -> bool:
-        paths, left_at, now = self.paths(chat), self.record(chat).left_at, time.time()
+    def _is_due(self, chat_id: int) -> bool:
+        paths, left_at, now = self.paths(chat_id), self.record(chat_id).left_at, time.time()
         if left_at is not None and now - left_at > _GRACE_AFTER_LEAVING_SECONDS:
             return True
         if not self._unused_days:

@@ -21,11 +21,12 @@ from watchfiles import awatch
 
 from bot.concurrency import in_thread, lower_priority
 from bot.durable_files import write_durably
-from bot.monitoring import Metrics, OutageLog
+from bot.monitoring import Metrics
+from bot.retries import Outage
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.file_records import FailedFile, UnreadFile
 from retrieval.documents.ingestion import ingest
-from retrieval.documents.local_library import QUOTE_CHARS, LocalLibrary, Progress
+from retrieval.documents.local_library import QUOTE_CHARS, LocalLibrary, ProgressCallback
 from retrieval.errors import DocumentError, FolderError, RetrievalError, UnavailableError
 from retrieval.loaders import formats
 from retrieval.loaders.containers import is_archive_name
@@ -55,7 +56,7 @@ class DocumentManager:
     def __init__(
         self,
         library: LocalLibrary,
-        reopen: Callable[[LocalLibrary, float, Progress | None], LocalLibrary],
+        reopen: Callable[[LocalLibrary, float, ProgressCallback | None], LocalLibrary],
         swap: Callable[[LocalLibrary], None],
         save: Callable[[LocalLibrary], None],
     ) -> None:
@@ -65,14 +66,16 @@ class DocumentManager:
         self._swap = swap
         self._lock = asyncio.Lock()
 
-    async def reload(self, *, quiet: float = 0.0, progress: Progress | None = None) -> LocalLibrary:
-        """Read the folder again, except files modified in the last `quiet` seconds.
+    async def reload(
+        self, *, quiet_seconds: float = 0.0, progress: ProgressCallback | None = None
+    ) -> LocalLibrary:
+        """Read the folder again, except files modified in the last `quiet_seconds`.
 
         Raises FolderError if the folder is missing.
         """
         async with self._lock:
             before = self.library
-            library = await in_thread(lambda: self._reopen(before, quiet, progress))
+            library = await in_thread(lambda: self._reopen(before, quiet_seconds, progress))
             self.library = library
             if library.version != before.version or library.problems != before.problems:
                 self._swap(library)
@@ -90,7 +93,7 @@ class DocumentManager:
                 self._swap(library)
                 await in_thread(lambda: self._save(library))
 
-    async def add(self, name: str, data: bytes, progress: Progress | None = None) -> bool:
+    async def add(self, name: str, data: bytes, progress: ProgressCallback | None = None) -> bool:
         """Add a document to the folder, and return whether it replaced another.
 
         Raises DocumentError if it cannot be read, OSError if it cannot be written.
@@ -206,10 +209,10 @@ async def _reload_later(manager: DocumentManager) -> None:
 
 async def _reload_changes(manager: DocumentManager) -> None:
     """Reload the library, again while files are still being written, and compact its index."""
-    library = await manager.reload(quiet=_QUIET_PERIOD_SECONDS)
+    library = await manager.reload(quiet_seconds=_QUIET_PERIOD_SECONDS)
     while library.waiting:
         await asyncio.sleep(_QUIET_PERIOD_SECONDS)
-        library = await manager.reload(quiet=_QUIET_PERIOD_SECONDS)
+        library = await manager.reload(quiet_seconds=_QUIET_PERIOD_SECONDS)
     await manager.compact()
 
 
@@ -358,7 +361,7 @@ class ClusterMonitor:
         self._metrics = metrics
         self._reason = ""
         self._reported: object = None
-        self._outage = OutageLog("The cluster")
+        self._outage = Outage("The cluster")
         self._wake = asyncio.Event()
         self._pinging = asyncio.Lock()
         self._reached_at = float("-inf")

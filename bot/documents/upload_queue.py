@@ -33,23 +33,23 @@ from bot.documents.chat_document_store import (
     sources_in_upload,
 )
 from bot.durable_files import write_durably
-from bot.i18n.messages import Texts, texts_for
+from bot.i18n.texts import Texts, texts_for
 from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions, is_unchanged
 from bot.views.chat_documents import document_not_added
 from bot.views.message import FormattedText, about_file, file_name, plain
-from bot.views.refusals import explain_problem
+from bot.views.problems import explain_problem
 from retrieval.documents.file_records import UnreadFile
 from retrieval.documents.library import SingleLibrary
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.errors import EncoderError, ProblemKind, ReadingStoppedError, TooManyDocumentsError
 from retrieval.loaders.containers import is_archive_name
-from retrieval.model import Problem, chat_document_name, document_id
+from retrieval.model import Problem, chat_document_name, make_document_id
 from retrieval.ocr import tesseract
 
 _log = logging.getLogger(__name__)
 
-_MAX_READING = 2
+_MAX_CONCURRENT_UPLOADS = 2
 _PROGRESS_INTERVAL_SECONDS = 3.0
 _RETRY_SECONDS = 30.0
 _ENCODING_TURN_SECONDS = 3.0
@@ -112,20 +112,20 @@ class UploadQueue:
         library: Callable[[], SingleLibrary],
         chat_actions: ChatActions,
         *,
-        most_documents: int | None = None,
+        max_documents: int | None = None,
     ) -> None:
         """`library` returns what chats ask beside their own documents.
 
-        A chat may have `most_documents`, also in archives and mails.
+        A chat may have `max_documents`, also in archives and mails.
         """
-        self._most_documents = most_documents
+        self._max_documents = max_documents
         self._bot = bot
         self._chat_documents = chat_documents
         self.captions = CaptionAnswers(bot, chat_documents, metrics, library, chat_actions)
         self._metrics = metrics
         self._chat_actions = chat_actions
         # Both locks are fair, and each chat waits for its turn with one upload only.
-        self._reading = asyncio.Semaphore(_MAX_READING)
+        self._reading = asyncio.Semaphore(_MAX_CONCURRENT_UPLOADS)
         self._chats: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started: set[tuple[int, int]] = set()
@@ -156,11 +156,11 @@ class UploadQueue:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def saved(self, chat: int) -> list[Upload]:
+    def saved(self, chat_id: int) -> list[Upload]:
         """Return the uploads of a chat that have not been read yet, oldest first. Blocks."""
-        return self._load(chat, self._chat_documents.paths(chat).unread_uploads())
+        return self._load(chat_id, self._chat_documents.paths(chat_id).unread_uploads())
 
-    def _load(self, chat: int, paths: Iterable[Path]) -> list[Upload]:
+    def _load(self, chat_id: int, paths: Iterable[Path]) -> list[Upload]:
         uploads = []
         for path in paths:
             try:
@@ -171,17 +171,17 @@ class UploadQueue:
                 _log.warning("%s: not a saved upload (%s)", path, type(error).__name__)
             else:
                 # A group that has become a supergroup has another id.
-                uploads.append(replace(upload, chat=chat))
+                uploads.append(replace(upload, chat=chat_id))
         return sorted(uploads, key=lambda upload: upload.id)
 
-    def waiting(self, chat: int) -> int:
+    def waiting(self, chat_id: int) -> int:
         """Return the number of uploads of a chat that have not been read yet."""
-        return len(self._chat_documents.paths(chat).unread_uploads())
+        return len(self._chat_documents.paths(chat_id).unread_uploads())
 
-    def is_known(self, chat: int, identity: int) -> bool:
+    def is_known(self, chat_id: int, message_id: int) -> bool:
         """Return whether this upload was accepted before; Telegram may repeat an update."""
-        paths = self._chat_documents.paths(chat)
-        return paths.upload(identity).exists() or paths.question(identity).exists()
+        paths = self._chat_documents.paths(chat_id)
+        return paths.upload(message_id).exists() or paths.question(message_id).exists()
 
     async def run(self) -> None:
         """Continue with the uploads on disk and with missing vectors, and wait for others, for ever.
@@ -191,26 +191,26 @@ class UploadQueue:
         try:
             for chat in await in_thread(self._unencoded_chats):
                 self._encode_in_background(chat)
-            least_age = 0.0
+            min_age_seconds = 0.0
             while True:
-                for upload in await in_thread(partial(self._saved_uploads, least_age)):
+                for upload in await in_thread(partial(self._saved_uploads, min_age_seconds)):
                     self.start(upload)
                 await asyncio.sleep(_TAKEOVER_INTERVAL_SECONDS)
-                least_age = _TAKEOVER_AGE_SECONDS
+                min_age_seconds = _TAKEOVER_AGE_SECONDS
         finally:
             self._is_stopping = True
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def resume(self, chat: int) -> None:
+    def resume(self, chat_id: int) -> None:
         """Continue with the uploads of a chat, which has another id than before."""
-        for upload in self._load(chat, self._chat_documents.paths(chat).saved_uploads()):
+        for upload in self._load(chat_id, self._chat_documents.paths(chat_id).saved_uploads()):
             self.start(upload)
 
-    def _saved_uploads(self, least_age: float) -> list[Upload]:
+    def _saved_uploads(self, min_age_seconds: float) -> list[Upload]:
         """Return the uploads on disk that have not changed for some seconds."""
-        latest = time.time() - least_age
+        latest = time.time() - min_age_seconds
         uploads = []
         for chat in self._chat_documents.chats():
             saved = [
@@ -295,9 +295,9 @@ class UploadQueue:
                     self._scans[upload.chat, upload.id] = text
                     return
                 outcome = "read"
-            except RefusedUploadError as refusal:
-                text = document_not_added(upload.name, refusal.reason, texts)
-                outcome = refusal.kind
+            except UploadRejectedError as error:
+                text = document_not_added(upload.name, error.rejection.reason, texts)
+                outcome = error.rejection.kind
             else:
                 self._encode_in_background(upload.chat)
                 if self.waiting(upload.chat) == 1:
@@ -309,14 +309,14 @@ class UploadQueue:
         await self._tell(upload, text)
         await in_thread(lambda: self._finish_reading(upload))
 
-    async def _wait_for_vectors(self, chat: int, seconds: float) -> None:
+    async def _wait_for_vectors(self, chat_id: int, seconds: float) -> None:
         """Wait until all vectors of a chat's documents are there, as long as that can be within some seconds.
 
         Some of the vectors would not help.
         """
         deadline = time.monotonic() + seconds
-        while encoding := self._encoders.get(chat):
-            left, library = deadline - time.monotonic(), await self._chat_documents.library(chat)
+        while encoding := self._encoders.get(chat_id):
+            left, library = deadline - time.monotonic(), await self._chat_documents.library(chat_id)
             if left <= 0 or library is None:
                 return
             if await in_thread(partial(_count_unencoded, library)) > left * _TEXTS_PER_SECOND:
@@ -374,7 +374,7 @@ class UploadQueue:
             path.unlink(missing_ok=True)
 
     async def _download(self, upload: Upload, paths: ChatPaths) -> None:
-        """Fetch the file unless it is on disk. Raises RefusedUploadError if Telegram no longer has it."""
+        """Fetch the file unless it is on disk. Raises UploadRejectedError if Telegram no longer has it."""
         data_path = _data_path(paths, upload)
         if data_path.exists():
             return
@@ -383,7 +383,7 @@ class UploadQueue:
             data = bytes(await file.download_as_bytearray())
         except BadRequest as error:
             reason = texts_for(upload.language).file_not_delivered
-            raise RefusedUploadError("not delivered", reason) from error
+            raise UploadRejectedError(UploadRejection("not delivered", reason)) from error
         if not paths.upload(upload.id).exists():
             return
         try:
@@ -392,12 +392,12 @@ class UploadQueue:
             # The documents of the chat have just been deleted.
             return
         except OSError as error:
-            raise refusal_of(error, texts_for(upload.language)) from error
+            raise UploadRejectedError(rejection_of(error, texts_for(upload.language))) from error
 
     def _read(self, upload: Upload, texts: Texts, *, is_scanned: bool) -> FormattedText | Scan | None:
         """Add the file to the documents, read it, and return what to tell, None if it was deleted. Blocks.
 
-        Returns what waits for OCR, if there is any. Raises RefusedUploadError if it cannot be read; an
+        Returns what waits for OCR, if there is any. Raises UploadRejectedError if it cannot be read; an
         earlier version of it is then kept. With `is_scanned` it was added before, and OCR has had its turn.
         """
         with self._chat_documents.locked(upload.chat) as paths:
@@ -420,21 +420,19 @@ class UploadQueue:
                 return None
             if not is_scanned:
                 _replace_document(target, earlier, _data_path(paths, upload).read_bytes())
-            library = self._chat_documents.read(
-                upload.chat, lambda: not record.exists(), self._most_documents
-            )
+            library = self._chat_documents.read(upload.chat, lambda: not record.exists(), self._max_documents)
             scan = _unread_scan(library, upload)
             if scan is not None and not is_scanned:
                 return scan
             if problem := _problem_of(library, upload):
                 _restore(target, earlier)
                 self._chat_documents.read(upload.chat)
-                raise RefusedUploadError("not readable", explain_problem(problem, texts))
+                raise UploadRejectedError(UploadRejection("not readable", explain_problem(problem, texts)))
             self._note_added(upload)
         except TooManyDocumentsError:
             _restore(target, earlier)
-            reason = texts.too_many_documents(self._most_documents or 0)
-            raise RefusedUploadError("quota", reason) from None
+            reason = texts.too_many_documents(self._max_documents or 0)
+            raise UploadRejectedError(UploadRejection("quota", reason)) from None
         except ReadingStoppedError:
             # Whoever deletes the documents of the chat is waiting for the lock.
             _restore(target, earlier)
@@ -443,7 +441,7 @@ class UploadQueue:
             _restore(target, earlier)
             if not record.exists():
                 return None
-            raise refusal_of(error, texts) from error
+            raise UploadRejectedError(rejection_of(error, texts)) from error
         earlier.unlink(missing_ok=True)
         paths.unencoded.touch()
         text = _describe(library, upload, texts)
@@ -470,31 +468,31 @@ class UploadQueue:
                 with contextlib.suppress(BadRequest, Forbidden):
                     await self._bot.send_message(upload.chat, text.text, entities=entities)
 
-    def _encode_in_background(self, chat: int) -> asyncio.Task[None]:
+    def _encode_in_background(self, chat_id: int) -> asyncio.Task[None]:
         """Return the task that computes the vectors of a chat's documents; it takes in new documents."""
-        task = self._encoders.get(chat)
+        task = self._encoders.get(chat_id)
         if task is None or task.done():
-            task = self._encoders[chat] = self._run_task(self._encode(chat))
-            task.add_done_callback(partial(self._forget_encoder, chat))
+            task = self._encoders[chat_id] = self._run_task(self._encode(chat_id))
+            task.add_done_callback(partial(self._forget_encoder, chat_id))
         return task
 
-    def _forget_encoder(self, chat: int, task: asyncio.Task[None]) -> None:
-        if self._encoders.get(chat) is task:
-            del self._encoders[chat]
+    def _forget_encoder(self, chat_id: int, task: asyncio.Task[None]) -> None:
+        if self._encoders.get(chat_id) is task:
+            del self._encoders[chat_id]
 
-    async def _encode(self, chat: int) -> None:
+    async def _encode(self, chat_id: int) -> None:
         """Compute the vectors of a chat's documents; until then words alone are compared.
 
         One chat is served at a time, for some seconds, then the next: a long document delays nobody.
         """
-        folder = self._chat_documents.paths(chat).folder
+        folder = self._chat_documents.paths(chat_id).folder
         is_complete = False
         while not is_complete and not self._is_stopping:
             async with self._encoding:
                 deadline = time.monotonic() + _ENCODING_TURN_SECONDS
                 try:
                     is_complete = await self._chat_documents.encode(
-                        chat, partial(self._must_pause, deadline, folder)
+                        chat_id, partial(self._must_pause, deadline, folder)
                     )
                 except EncoderError:
                     # The encoder has logged why.
@@ -504,19 +502,26 @@ class UploadQueue:
                         _log.warning("The documents of a chat are not encoded: %s", type(error).__name__)
                     return
         if is_complete:
-            self._chat_documents.paths(chat).unencoded.unlink(missing_ok=True)
+            self._chat_documents.paths(chat_id).unencoded.unlink(missing_ok=True)
 
     def _must_pause(self, deadline: float, folder: Path) -> bool:
         return self._is_stopping or time.monotonic() > deadline or not folder.exists()
 
 
-class RefusedUploadError(Exception):
-    """An upload cannot be read: a word for the metrics, and the reason for the person."""
+@dataclass(frozen=True, slots=True)
+class UploadRejection:
+    """Why an upload is not read: a word for the metrics, and the reason for the person."""
 
-    def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(reason)
-        self.kind = kind
-        self.reason = reason
+    kind: str
+    reason: str
+
+
+class UploadRejectedError(Exception):
+    """An upload cannot be read."""
+
+    def __init__(self, rejection: UploadRejection) -> None:
+        super().__init__(rejection.reason)
+        self.rejection = rejection
 
 
 class _Progress:
@@ -543,13 +548,13 @@ class _Progress:
             if not self._record.exists():
                 return
             minutes, seconds = divmod(round(time.monotonic() - started), 60)
-            shown = self._text + f" {minutes}:{seconds:02}"
+            progress_text = self._text + f" {minutes}:{seconds:02}"
             with contextlib.suppress(TelegramError):
                 await self._bot.edit_message_text(
-                    shown.text,
+                    progress_text.text,
                     chat_id=self._upload.chat,
                     message_id=self._upload.progress_message,
-                    entities=shown.entities or None,
+                    entities=progress_text.entities or None,
                 )
 
 
@@ -603,18 +608,18 @@ def _problem_of(library: LocalLibrary, upload: Upload) -> Problem | None:
     """Return why an upload was not read: for an archive, what keeps its first file from being read."""
     name = chat_document_name(upload.chat, upload.name)
     problems = [problem for problem in library.problems if is_in_upload(problem.name, name)]
-    own = next((problem for problem in problems if problem.name == name), None)
-    if own or not is_archive_name(name) or sources_in_upload(library.sources, name):
-        return own
+    problem_of_file = next((problem for problem in problems if problem.name == name), None)
+    if problem_of_file or not is_archive_name(name) or sources_in_upload(library.sources, name):
+        return problem_of_file
     # One that could have been read tells more than one of an unknown kind.
     return min(problems, key=lambda problem: problem.kind is ProblemKind.UNSUPPORTED, default=None)
 
 
-def refusal_of(error: OSError, texts: Texts) -> RefusedUploadError:
-    """Return the refusal of an upload that could not be written, which is logged."""
+def rejection_of(error: OSError, texts: Texts) -> UploadRejection:
+    """Return the rejection of an upload that could not be written, which is logged."""
     is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     _log.error("COLLECTIONS_DIR: a document cannot be written (%s)", error.strerror or type(error).__name__)
-    return RefusedUploadError("disk full" if is_full else "not writable", texts.cannot_store)
+    return UploadRejection("disk full" if is_full else "not writable", texts.cannot_store)
 
 
 def _left_out(problems: Sequence[Problem], upload: str, texts: Texts) -> FormattedText:
@@ -635,9 +640,9 @@ def _describe(library: LocalLibrary, upload: Upload, texts: Texts) -> FormattedT
     problems = [problem for problem in library.problems if is_in_upload(problem.name, name)]
     count = len(sources_in_upload(library.sources, name))
     if is_archive_name(name) or count > 1 or problems:
-        read = about_file(lambda shown: texts.document_read_files(shown, count), upload.name, texts)
+        read = about_file(lambda file_name: texts.document_read_files(file_name, count), upload.name, texts)
         return read + _left_out(problems, name, texts)
-    passages = library.index.passages_of(document_id(chat_document_name(upload.chat, upload.name)))
+    passages = library.index.passages_of(make_document_id(chat_document_name(upload.chat, upload.name)))
     pages = max((passage.page or 0 for passage in passages if passage.unit == "page"), default=0)
     if not pages:
         return about_file(texts.document_read, upload.name, texts)

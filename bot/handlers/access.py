@@ -12,7 +12,7 @@ from telegram.error import TelegramError
 from telegram.ext import ApplicationHandlerStop
 
 from bot.handlers.context import BotContext
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.telegram.messaging import GROUP_MESSAGES_PER_MINUTE
 from config.settings import Settings
 
@@ -26,8 +26,8 @@ class Verdict(Enum):
     """Whether an update is within a rate limit; the user is notified of the first refusal only."""
 
     ADMITTED = "admitted"
-    REFUSED_WITH_NOTICE = "refused with notice"
-    REFUSED = "refused"
+    DENIED_WITH_NOTICE = "denied with notice"
+    DENIED = "denied"
 
 
 class _Bucket:
@@ -56,7 +56,7 @@ class QuestionQuota:
             await bucket.limiter.acquire()
             return Verdict.ADMITTED
         was_notified, bucket.is_notified = bucket.is_notified, True
-        return Verdict.REFUSED if was_notified else Verdict.REFUSED_WITH_NOTICE
+        return Verdict.DENIED if was_notified else Verdict.DENIED_WITH_NOTICE
 
 
 Handler = Callable[[Update, BotContext], Coroutine[object, object, None]]
@@ -80,7 +80,7 @@ class AccessControl:
     async def check_access(self, update: Update, context: BotContext) -> None:
         """Raise ApplicationHandlerStop for an update that is not allowed; runs before all handlers."""
         if not self.is_allowed(update):
-            context.metrics.count_refusal("not allowed")
+            context.metrics.count_denial("not allowed")
             await _dismiss(update)
             raise ApplicationHandlerStop
 
@@ -98,8 +98,8 @@ class AccessControl:
             if verdict is Verdict.ADMITTED:
                 await handler(update, context)
             else:
-                context.metrics.count_refusal("too many")
-                await _dismiss(update, with_notice=verdict is Verdict.REFUSED_WITH_NOTICE)
+                context.metrics.count_denial("too many")
+                await _dismiss(update, with_notice=verdict is Verdict.DENIED_WITH_NOTICE)
 
         return serve
 
@@ -146,24 +146,24 @@ async def _dismiss(update: Update, *, with_notice: bool = False) -> None:
             await update.message.reply_text(text)
 
 
-async def is_group_admin(group: int, user: int, context: BotContext) -> bool:
+async def is_group_admin(group_id: int, user_id: int, context: BotContext) -> bool:
     """Return whether a user administers a group; False if Telegram does not tell."""
-    member = await _member(group, user, context)
+    member = await _member(group_id, user_id, context)
     return member is not None and member.status in {ChatMember.OWNER, ChatMember.ADMINISTRATOR}
 
 
-async def is_member(group: int, user: int, context: BotContext) -> bool:
+async def is_member(group_id: int, user_id: int, context: BotContext) -> bool:
     """Return whether a user is in a group; False if Telegram does not tell."""
-    member = await _member(group, user, context)
+    member = await _member(group_id, user_id, context)
     if member is None or member.status in {ChatMember.LEFT, ChatMember.BANNED}:
         return False
     # Restricted users may have left.
     return member.status != ChatMember.RESTRICTED or bool(getattr(member, "is_member", False))
 
 
-async def _member(group: int, user: int, context: BotContext) -> ChatMember | None:
+async def _member(group_id: int, user_id: int, context: BotContext) -> ChatMember | None:
     try:
-        return await context.bot.get_chat_member(group, user)
+        return await context.bot.get_chat_member(group_id, user_id)
     except TelegramError as error:
         _log.info("Telegram does not tell whether a user is in a group: %s", error.message)
         return None

@@ -12,18 +12,12 @@ from telegram.error import TelegramError
 from bot.concurrency import in_thread
 from bot.documents.document_manager import DocumentManager, is_valid_document_name
 from bot.handlers.context import BotContext
-from bot.i18n.messages import Texts
-from bot.telegram.messaging import (
-    AttachedFile,
-    ProgressMessage,
-    attached_file,
-    require_message,
-    send_reply,
-    send_to,
-)
+from bot.i18n.texts import Texts
+from bot.telegram.messaging import AttachedFile, attached_file, require_message, send_reply, send_to
+from bot.telegram.progress import ProgressMessage
 from bot.views.chat_documents import document_not_added
 from bot.views.message import FormattedText, about_file, build_reply, file_name, one_line, plain, text_reply
-from bot.views.refusals import named_problems
+from bot.views.problems import named_problems
 from retrieval.errors import DocumentError, FolderError
 from retrieval.model import Problem
 
@@ -50,7 +44,7 @@ async def status(update: Update, context: BotContext) -> None:
             "answers": str(figures.answers),
             "unsure": str(figures.unsure),
             "declines": str(figures.declines),
-            "median": f"{figures.median * 1000:.1f}",
+            "median": f"{figures.median_seconds * 1000:.1f}",
         }
     )
     if context.state.chat_documents is not None:
@@ -92,12 +86,12 @@ async def receive_document(update: Update, context: BotContext) -> None:
 
 
 async def add_to_library(
-    message: Message, context: BotContext, texts: Texts, *, shown: Message | None = None
+    message: Message, context: BotContext, texts: Texts, *, status_message: Message | None = None
 ) -> None:
     """Add the document in a message to the documents folder, or replace one of that name.
 
-    A message shows that it is being read, if that takes long; it is edited to show the result. It is `shown`,
-    a message of the bot, or a new one.
+    A message shows that it is being read, if that takes long; it is edited to show the result. It is
+    `status_message`, a message of the bot, or a new one.
     """
     document, manager = attached_file(message), context.state.document_manager
     if document is None:
@@ -107,7 +101,7 @@ async def add_to_library(
         return
     name = document.name
     reading = about_file(texts.reading_document, name, texts)
-    async with ProgressMessage(message, reading, shown=shown) as progress:
+    async with ProgressMessage(message, reading, status_message=status_message) as progress:
         try:
             confirmation = await _add_document(document, manager, context, texts, progress.count)
         except DocumentError as error:

@@ -9,7 +9,7 @@ from telegram.error import TelegramError
 from bot.documents.document_manager import DocumentManager
 from bot.handlers.context import BotContext
 from bot.handlers.questions import list_places
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.telegram.messaging import answer_query, edit_reply, require_query, send_reply, topic_of
 from bot.views import browse
 from bot.views.browse import render_overview
@@ -65,10 +65,10 @@ async def _show_view(
         return await edit_reply(
             query, browse.render_sources(context.library.sources, press.number, recipient), recipient.texts
         )
-    if press.action is BrowseAction.OVERVIEW and not press.document:
+    if press.action is BrowseAction.OVERVIEW and not press.document_id:
         choice = browse.render_overview_choice(context.library.sources, press.number, recipient)
         return await edit_reply(query, choice, recipient.texts)
-    source = context.library.source(press.document)
+    source = context.library.source(press.document_id)
     if source is None:
         return recipient.texts.documents_changed
     return await _show_document(query, press, source, context, recipient)

@@ -5,7 +5,7 @@ from telegram.constants import ChatAction
 
 from bot.concurrency import in_thread
 from bot.handlers.context import MAX_QUOTES, BotContext
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.telegram.messaging import answer_query, edit_reply, question_of, require_query
 from bot.views import answers, browse
 from bot.views.message import (
@@ -88,7 +88,7 @@ def _is_current(answer: Answer, press: AnswerPress) -> bool:
     if press.rank > len(answer.citations):
         return False
     passage = answer.citations[press.rank - 1].passage.id
-    return press.action is not AnswerAction.SURROUNDING_TEXT or passage.startswith(press.passage or "?")
+    return press.action is not AnswerAction.SURROUNDING_TEXT or passage.startswith(press.passage_id or "?")
 
 
 async def _send_page(
@@ -108,7 +108,9 @@ def _record_vote(text: str, answer: Answer, press: AnswerPress, context: BotCont
         return texts.button_expired
     citation: Citation = answer.citations[press.rank - 1]
     vote = "up" if press.action is AnswerAction.VOTE_UP else "down"
-    context.state.feedback.record(text, answer, document=citation.document, quote=citation.quote, vote=vote)
+    context.state.feedback.record(
+        text, answer, document=citation.document_name, quote=citation.quote, vote=vote
+    )
     return texts.thanks_for_vote if context.state.feedback.is_on else texts.button_expired
 
 

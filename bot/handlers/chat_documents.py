@@ -11,12 +11,12 @@ from bot.concurrency import in_thread
 from bot.documents.caption_answers import Caption
 from bot.documents.chat_document_store import ChatDocumentStore, Scope
 from bot.documents.document_manager import is_plain_name
-from bot.documents.upload_queue import RefusedUploadError, Upload, UploadQueue, refusal_of
+from bot.documents.upload_queue import Upload, UploadQueue, UploadRejection, rejection_of
 from bot.handlers.access import is_group_admin
 from bot.handlers.admin import MAX_FILE_MEGABYTES, add_to_library
 from bot.handlers.context import BotContext
 from bot.handlers.questions import greet_group
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.telegram.messaging import (
     AttachedFile,
     answer_query,
@@ -41,10 +41,10 @@ from bot.views.message import (
     one_line,
     text_reply,
 )
-from bot.views.refusals import SHOWN_FORMATS, SHOWN_PICTURES
+from bot.views.problems import SHOWN_FORMATS, SHOWN_PICTURES
 from retrieval.loaders.containers import is_archive_name
 from retrieval.loaders.formats import is_document_name, is_picture_name
-from retrieval.model import Source, chat_document_name, document_id
+from retrieval.model import Source, chat_document_name, make_document_id
 
 _log = logging.getLogger(__name__)
 
@@ -94,9 +94,9 @@ class ChatDocumentHandlers:
             await send_reply(update, text_reply(texts.group_admins_only))
             await self._answer_caption(message, texts)
             return
-        if refusal := self._refusal(document, message.chat.id, context, texts):
-            context.metrics.count_upload(refusal.kind)
-            await send_reply(update, build_reply(document_not_added(name, refusal.reason, texts)))
+        if rejection := self._rejection(document, message.chat.id, context, texts):
+            context.metrics.count_upload(rejection.kind)
+            await send_reply(update, build_reply(document_not_added(name, rejection.reason, texts)))
             await self._answer_caption(message, texts)
             return
         is_admin = message.from_user is not None and message.from_user.id in context.state.admins
@@ -117,8 +117,10 @@ class ChatDocumentHandlers:
             caption = Caption(message.chat.id, message.message_id, name, question, texts.language)
             await self._uploads.captions.answer(caption)
 
-    async def _accept(self, message: Message, shown: Message, context: BotContext, texts: Texts) -> None:
-        """Save an upload, whose progress is shown in the message `shown`."""
+    async def _accept(
+        self, message: Message, status_message: Message, context: BotContext, texts: Texts
+    ) -> None:
+        """Save an upload, whose progress is shown in the message `status_message`."""
         document = attached_file(message)
         if document is None:
             return
@@ -127,7 +129,7 @@ class ChatDocumentHandlers:
         upload = Upload(
             id=message.message_id,
             chat=message.chat.id,
-            progress_message=shown.message_id,
+            progress_message=status_message.message_id,
             file_id=document.id,
             name=document.name,
             language=texts.language,
@@ -138,44 +140,44 @@ class ChatDocumentHandlers:
         try:
             await in_thread(lambda: self._uploads.save(upload))
         except OSError as error:
-            refusal = refusal_of(error, texts)
-            context.metrics.count_upload(refusal.kind)
-            text = document_not_added(upload.name, refusal.reason, texts)
-            await shown.edit_text(text.text, entities=text.entities or None)
+            rejection = rejection_of(error, texts)
+            context.metrics.count_upload(rejection.kind)
+            text = document_not_added(upload.name, rejection.reason, texts)
+            await status_message.edit_text(text.text, entities=text.entities or None)
             await self._answer_caption(message, texts)
             return
         self._uploads.start(upload)
 
-    def _refusal(
-        self, document: AttachedFile, chat: int, context: BotContext, texts: Texts
-    ) -> RefusedUploadError | None:
+    def _rejection(
+        self, document: AttachedFile, chat_id: int, context: BotContext, texts: Texts
+    ) -> UploadRejection | None:
         """Return why a document is not accepted, or None. Pictures are accepted where OCR is."""
         name, size = document.name, document.bytes
         is_picture = context.state.reads_pictures and is_picture_name(name)
         if not (is_document_name(name) or is_archive_name(name) or is_picture):
             formats = f"{SHOWN_FORMATS}, {SHOWN_PICTURES}" if context.state.reads_pictures else SHOWN_FORMATS
-            return RefusedUploadError("not supported", texts.format_not_supported(formats))
+            return UploadRejection("not supported", texts.format_not_supported(formats))
         if not is_plain_name(name):
-            return RefusedUploadError("name not allowed", texts.file_name_not_allowed)
+            return UploadRejection("name not allowed", texts.file_name_not_allowed)
         if size > MAX_FILE_MEGABYTES * _BYTES_PER_MEGABYTE:
-            return RefusedUploadError("too large", texts.file_too_large(MAX_FILE_MEGABYTES))
-        held, waiting = self.chat_documents.size(chat), self._uploads.saved(chat)
-        replaced = self._size_of(chat, name)
-        if held.files + len(waiting) - (replaced is not None) >= self._limits.files:
-            return RefusedUploadError("quota", texts.too_many_documents(self._limits.files))
-        accepted = held.bytes - (replaced or 0) + sum(upload.size for upload in waiting)
+            return UploadRejection("too large", texts.file_too_large(MAX_FILE_MEGABYTES))
+        stored, waiting = self.chat_documents.size(chat_id), self._uploads.saved(chat_id)
+        replaced = self._size_of(chat_id, name)
+        if stored.files + len(waiting) - (replaced is not None) >= self._limits.files:
+            return UploadRejection("quota", texts.too_many_documents(self._limits.files))
+        accepted = stored.bytes - (replaced or 0) + sum(upload.size for upload in waiting)
         if accepted + size > self._limits.bytes:
             megabytes = self._limits.bytes // _BYTES_PER_MEGABYTE
-            return RefusedUploadError("quota", texts.documents_too_large(megabytes))
+            return UploadRejection("quota", texts.documents_too_large(megabytes))
         return None
 
-    def _has(self, chat: int, name: str) -> bool:
-        return self._size_of(chat, name) is not None
+    def _has(self, chat_id: int, name: str) -> bool:
+        return self._size_of(chat_id, name) is not None
 
-    def _size_of(self, chat: int, name: str) -> int | None:
+    def _size_of(self, chat_id: int, name: str) -> int | None:
         """Return the size of a chat's document in bytes, or None without it."""
         try:
-            return (self.chat_documents.paths(chat).documents / name).stat().st_size
+            return (self.chat_documents.paths(chat_id).documents / name).stat().st_size
         except (OSError, ValueError):
             return None
 
@@ -194,9 +196,9 @@ class ChatDocumentHandlers:
             return
         await send_reply(update, self._render_forgetting(message.chat.id, texts))
 
-    def _render_forgetting(self, chat: int, texts: Texts) -> Reply:
-        count = self.chat_documents.size(chat).files + self._uploads.waiting(chat)
-        if not count and not self.chat_documents.paths(chat).folder.exists():
+    def _render_forgetting(self, chat_id: int, texts: Texts) -> Reply:
+        count = self.chat_documents.size(chat_id).files + self._uploads.waiting(chat_id)
+        if not count and not self.chat_documents.paths(chat_id).folder.exists():
             return text_reply(texts.nothing_to_forget)
         return views.render_forgetting(count, texts)
 
@@ -234,7 +236,7 @@ class ChatDocumentHandlers:
 
     async def _change(
         self,
-        chat: int,
+        chat_id: int,
         press: ChatDocumentPress,
         context: BotContext,
         recipient: Recipient,
@@ -244,22 +246,22 @@ class ChatDocumentHandlers:
         """Do what a button says, and return the view after it. Raises OSError."""
         texts, chat_documents = recipient.texts, self.chat_documents
         if press.action is ChatDocumentAction.FORGET:
-            return self._render_forgetting(chat, texts)
+            return self._render_forgetting(chat_id, texts)
         if press.action is ChatDocumentAction.FORGET_CONFIRMED:
-            uploads = await in_thread(lambda: self._uploads.saved(chat))
-            had_any = await in_thread(lambda: chat_documents.delete(chat))
+            uploads = await in_thread(lambda: self._uploads.saved(chat_id))
+            had_any = await in_thread(lambda: chat_documents.delete(chat_id))
             await self._uploads.tell_deleted(uploads)
             return text_reply(texts.forgotten if had_any else texts.nothing_to_forget)
-        documents = await self._list(chat)
-        document = next((one for one in documents if one.id == press.document), None)
+        documents = await self._list(chat_id)
+        document = next((listed for listed in documents if listed.id == press.document_id), None)
         if press.action is ChatDocumentAction.REMOVE and document is not None:
             return views.render_removal(document, texts)
         if press.action is ChatDocumentAction.REMOVE_CONFIRMED and document is not None:
             name = document.name
-            await in_thread(lambda: chat_documents.remove(chat, name))
-        elif (scope := _SCOPES.get(press.action)) and chat_documents.exists(chat):
-            await in_thread(lambda: chat_documents.set_scope(chat, scope))
-        return await self._render_list(chat, press.number, context, recipient, can_change=can_change)
+            await in_thread(lambda: chat_documents.remove(chat_id, name))
+        elif (scope := _SCOPES.get(press.action)) and chat_documents.exists(chat_id):
+            await in_thread(lambda: chat_documents.set_scope(chat_id, scope))
+        return await self._render_list(chat_id, press.number, context, recipient, can_change=can_change)
 
     async def _decide_upload(
         self,
@@ -286,10 +288,10 @@ class ChatDocumentHandlers:
             if notice is None:
                 await self._answer_caption(sent, texts)
             return notice
-        if refusal := self._refusal(document, message.chat.id, context, texts):
-            context.metrics.count_upload(refusal.kind)
-            refused = build_reply(document_not_added(name, refusal.reason, texts))
-            notice = await edit_reply(query, refused, texts)
+        if rejection := self._rejection(document, message.chat.id, context, texts):
+            context.metrics.count_upload(rejection.kind)
+            rejected = build_reply(document_not_added(name, rejection.reason, texts))
+            notice = await edit_reply(query, rejected, texts)
             if notice is None:
                 await self._answer_caption(sent, texts)
             return notice
@@ -303,37 +305,37 @@ class ChatDocumentHandlers:
         return notice
 
     async def _render_list(
-        self, chat: int, page: int, context: BotContext, recipient: Recipient, *, can_change: bool
+        self, chat_id: int, page: int, context: BotContext, recipient: Recipient, *, can_change: bool
     ) -> Reply:
         return views.render_list(
-            await self._list(chat, context.library.sources),
-            self.chat_documents.record(chat).scope,
+            await self._list(chat_id, context.library.sources),
+            self.chat_documents.record(chat_id).scope,
             page,
             recipient,
             can_change=can_change,
             has_library=bool(context.state.library.sources),
         )
 
-    async def _list(self, chat: int, sources: Sequence[Source] = ()) -> list[ListedDocument]:
+    async def _list(self, chat_id: int, sources: Sequence[Source] = ()) -> list[ListedDocument]:
         """Return the documents of a chat by name, then those that are still being read.
 
         Those in an archive are found in the list of `sources`.
         """
-        record = self.chat_documents.record(chat)
-        names = await in_thread(lambda: self.chat_documents.documents(chat))
+        record = self.chat_documents.record(chat_id)
+        names = await in_thread(lambda: self.chat_documents.documents(chat_id))
         documents = []
         for name, size, modified in names:
             added = record.added.get(name)
-            identity = document_id(chat_document_name(chat, name))
+            document_id = make_document_id(chat_document_name(chat_id, name))
             person = added.person if added else ""
             day = added.at if added else modified
-            page = _first_page(sources, chat_document_name(chat, name)) if is_archive_name(name) else None
-            documents.append(ListedDocument(identity, name, size, day, person, page))
-        held = {document.name for document in documents}
+            page = _first_page(sources, chat_document_name(chat_id, name)) if is_archive_name(name) else None
+            documents.append(ListedDocument(document_id, name, size, day, person, page))
+        stored_names = {document.name for document in documents}
         reading = [
             ListedDocument("", upload.name, 0, time.time(), upload.person)
-            for upload in await in_thread(lambda: self._uploads.saved(chat))
-            if upload.name not in held
+            for upload in await in_thread(lambda: self._uploads.saved(chat_id))
+            if upload.name not in stored_names
         ]
         return [*documents, *reading]
 
@@ -371,15 +373,15 @@ class ChatDocumentHandlers:
 
 def _first_page(sources: Sequence[Source], archive: str) -> int:
     """Return the page of the list of documents that has the first one in an archive."""
-    places = (at for at, source in enumerate(sources) if source.name.startswith(f"{archive}/"))
+    places = (index for index, source in enumerate(sources) if source.name.startswith(f"{archive}/"))
     return next(places, 0) // SOURCES_PER_PAGE
 
 
 async def _add_to_library(
-    query: CallbackQuery, shown: Message, sent: Message, context: BotContext, texts: Texts
+    query: CallbackQuery, status_message: Message, sent: Message, context: BotContext, texts: Texts
 ) -> str | None:
-    """Add the document that an admin has sent to the library, and show how that ends in `shown`."""
-    if query.from_user.id not in context.state.admins or shown.chat.type != Chat.PRIVATE:
+    """Add the document that an admin has sent to the library, and show how that ends in `status_message`."""
+    if query.from_user.id not in context.state.admins or status_message.chat.type != Chat.PRIVATE:
         return texts.button_expired
-    await add_to_library(sent, context, texts, shown=shown)
+    await add_to_library(sent, context, texts, status_message=status_message)
     return None

@@ -11,9 +11,9 @@ from telegram.constants import ChatAction
 from telegram.ext import CallbackContext
 
 from bot.concurrency import in_thread
-from bot.documents.chat_document_store import ChatDocumentStore, ChatLibrary
+from bot.documents.chat_document_store import ChatDocumentStore, SearchedDocuments
 from bot.documents.document_manager import DocumentManager
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.monitoring import Feedback, Metrics
 from bot.telegram.bot_client import BotClient
 from bot.telegram.messaging import ChatActions
@@ -42,13 +42,13 @@ class AnswerMap:
     def __init__(self) -> None:
         self._answers: OrderedDict[tuple[int, int], int] = OrderedDict()
 
-    def remember(self, chat: int, question: int, answer: int) -> None:
-        self._answers[chat, question] = answer
+    def remember(self, chat_id: int, question_id: int, answer_id: int) -> None:
+        self._answers[chat_id, question_id] = answer_id
         if len(self._answers) > _MAX_REMEMBERED_ANSWERS:
             self._answers.popitem(last=False)
 
-    def find(self, chat: int, question: int) -> int | None:
-        return self._answers.get((chat, question))
+    def find(self, chat_id: int, question_id: int) -> int | None:
+        return self._answers.get((chat_id, question_id))
 
 
 class SeenAlbums:
@@ -121,7 +121,7 @@ class BotState:
 
 
 class BotContext(CallbackContext[BotClient, Data, Data, BotState]):
-    _chat_library: ChatLibrary | None = None
+    _chat_library: SearchedDocuments | None = None
 
     @property
     def state(self) -> BotState:
@@ -137,13 +137,13 @@ class BotContext(CallbackContext[BotClient, Data, Data, BotState]):
         """Whether the chat has documents of its own: then nothing about its questions is kept."""
         return self._chat_library is not None and self._chat_library.scope is not None
 
-    async def choose_library(self, chat: int) -> None:
+    async def choose_library(self, chat_id: int) -> None:
         """Answer this update from what a chat searches."""
         chat_documents = self.state.chat_documents
         if chat_documents is not None:
-            self._chat_library = await chat_documents.chosen_library(chat, self.state.library)
+            self._chat_library = await chat_documents.chosen_library(chat_id, self.state.library)
             if self.has_chat_documents:
-                chat_documents.note_use(chat)
+                chat_documents.note_use(chat_id)
 
     async def name_tables(self) -> list[NameTable]:
         """Return the names of the documents that the chat of the update searches."""
@@ -193,7 +193,7 @@ class BotContext(CallbackContext[BotClient, Data, Data, BotState]):
             can_remove=state.document_manager is not None and user is not None and user.id in state.admins,
             has_files=state.has_files or scope is not None,
             in_group=in_group,
-            group=chat.id if in_group and chat and scope is not None else None,
+            group_id=chat.id if in_group and chat and scope is not None else None,
             scope_note=scope_note(scope, texts) if scope else "",
             uploads=self._uploads(update),
         )

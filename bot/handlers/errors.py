@@ -7,7 +7,7 @@ from telegram import InlineQueryResultsButton, Update
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
 from bot.handlers.context import BotContext
-from bot.i18n.messages import Texts, texts_for
+from bot.i18n.texts import Texts, texts_for
 from bot.views import inline
 from bot.views.message import text_reply
 from retrieval.errors import UnavailableError

@@ -7,7 +7,7 @@ from telegram.error import BadRequest
 
 from bot.handlers.context import BotContext
 from bot.handlers.questions import answer_about_documents
-from bot.i18n.messages import small_talk_reply
+from bot.i18n.texts import small_talk_reply
 from bot.telegram.messaging import question_of
 from bot.views import answers, inline
 from bot.views.message import one_line, text_reply

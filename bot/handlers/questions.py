@@ -17,7 +17,7 @@ from bot.concurrency import in_thread
 from bot.documents.chat_document_store import sources_in_upload
 from bot.handlers.access import is_member
 from bot.handlers.context import BotContext
-from bot.i18n.messages import small_talk_reply
+from bot.i18n.texts import small_talk_reply
 from bot.telegram.messaging import attached_file, is_unchanged, question_of, require_message, send_reply
 from bot.views import answers, browse, inline
 from bot.views.browse import render_overview
@@ -33,8 +33,8 @@ from bot.views.message import (
     one_line,
     text_reply,
 )
-from bot.views.refusals import explain_unreadable, is_link
-from retrieval.model import Source, chat_document_name, document_of
+from bot.views.no_answer import explain_unreadable, is_link
+from retrieval.model import Source, chat_document_name, document_id_of
 from retrieval.query.document_names import documents_meant, find_files, find_titles, only_document_about
 from retrieval.query.intent import (
     DocumentQuestionKind,
@@ -74,7 +74,7 @@ async def _follow_link(link: str, person: int, context: BotContext, recipient: R
         return await _follow_group_link(match[1], int(match[2]), person, context, recipient)
     if passage := await context.library.passage_with_neighbours(link):
         return answers.render_passage(passage, recipient)
-    if source := context.library.source(document_of(link)):
+    if source := context.library.source(document_id_of(link)):
         text = recipient.texts.passage_gone(
             isolate_direction(one_line(source.title, MAX_TITLE_UNITS), recipient.texts)
         )
@@ -341,7 +341,7 @@ def _documents_replied_to(message: Message, context: BotContext) -> list[Source]
         return []
     for entity in (*other.entities, *other.caption_entities):
         link = _PASSAGE_LINK.search(entity.url or "") if entity.type == MessageEntity.TEXT_LINK else None
-        if link and (source := context.library.source(document_of(link[1]))):
+        if link and (source := context.library.source(document_id_of(link[1]))):
             return [source]
     for name in other.parse_entities([MessageEntity.CODE]).values():
         if documents := _documents_of_file(name, message.chat.id, context):
@@ -359,7 +359,7 @@ def _documents_just_sent(message: Message, context: BotContext) -> list[Source]:
     return _documents_of_file(latest, message.chat.id, context)
 
 
-def _documents_of_file(name: str, chat: int, context: BotContext) -> list[Source]:
+def _documents_of_file(name: str, chat_id: int, context: BotContext) -> list[Source]:
     """Return the documents of a file in the chat or the library: one, or those of an archive."""
     sources = context.library.sources
-    return sources_in_upload(sources, chat_document_name(chat, name)) or sources_in_upload(sources, name)
+    return sources_in_upload(sources, chat_document_name(chat_id, name)) or sources_in_upload(sources, name)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from telegram import Bot, BotCommandScope, BotCommandScopeChat, BotCommandScopeDefault
 from telegram.error import BadRequest, TelegramError
 
-from bot.i18n.messages import LANGUAGES, Texts, texts_for
+from bot.i18n.texts import LANGUAGES, Texts, texts_for
 
 _log = logging.getLogger(__name__)
 

@@ -74,14 +74,14 @@ class Dispatcher:
             pending.task.cancel()
         self._waits.give_up(pending.task)
 
-    async def finish(self, grace: float) -> None:
-        """Cancel updates that only wait, and wait `grace` seconds for the others before cancelling them."""
+    async def finish(self, grace_seconds: float) -> None:
+        """Cancel updates that only wait, and wait `grace_seconds` for the others before cancelling them."""
         self._waits.end()
         for pending in list(self._unfinished.values()):
             self.give_up(pending)
         tasks = [pending.task for pending in self._unfinished.values()]
         if tasks:
-            _, unfinished = await asyncio.wait(tasks, timeout=grace)
+            _, unfinished = await asyncio.wait(tasks, timeout=grace_seconds)
             for task in unfinished:
                 task.cancel()
             await asyncio.wait(tasks)

@@ -9,44 +9,32 @@ Calls to Telegram keep within its rate limits; those that failed for a passing r
 import asyncio
 import contextlib
 import re
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import httpx
 from aiolimiter import AsyncLimiter
 from telegram import Bot, CallbackQuery, Message, ReplyParameters, Update
 from telegram.constants import ChatAction
-from telegram.error import BadRequest, ChatMigrated, NetworkError, RetryAfter, TelegramError
+from telegram.error import BadRequest, ChatMigrated, RetryAfter, TelegramError
 from telegram.ext import BaseRateLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from bot.i18n.messages import Texts
-from bot.monitoring import Metrics, OutageLog
-from bot.views.message import FormattedText, Reply, build_reply
+from bot.i18n.texts import Texts
+from bot.monitoring import Metrics
+from bot.retries import Outage, call_delay_seconds, is_retryable, last_error, should_give_up
+from bot.views.message import Reply
 
 # Telegram's limit for the messages of a bot in a group.
 GROUP_MESSAGES_PER_MINUTE = 20
 _MAX_GROUPS = 1024
 # Telegram shows it for seconds, so it is neither repeated nor sent late.
 _CHAT_ACTION = "sendChatAction"
-# Calls that surely did not arrive are repeated for an hour. If only the response may have been lost, attempts
-# are fewer, as each may show the same reply once more.
-_MAX_RETRY_SECONDS = 3600.0
-_MAX_UNCERTAIN_ATTEMPTS = 5
-_FIRST_DELAY_SECONDS = 0.5
-_MAX_DELAY_SECONDS = 30.0
-# Telegram rounds `retry_after` to whole seconds.
-_RETRY_AFTER_MARGIN_SECONDS = 0.1
 # Fewer failures in a row are not logged as an outage.
-_LOGGED_ATTEMPT = 4
+_ATTEMPTS_BEFORE_LOGGING = 4
 
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # Only calls that answer somebody have one of these.
 _REPLY_PARAMETERS = frozenset({"chat_id", "callback_query_id", "inline_query_id", "guest_query_id"})
 
@@ -101,7 +89,7 @@ class RetryingRateLimiter(BaseRateLimiter[int]):
         self._metrics = metrics
         self._global_limiter = AsyncLimiter(rate, 1) if rate else None
         self._group_limiters: OrderedDict[int, AsyncLimiter] = OrderedDict()
-        self._outage = OutageLog()
+        self._outage: Outage | None = None
 
     async def initialize(self) -> None: ...
 
@@ -131,14 +119,16 @@ class RetryingRateLimiter(BaseRateLimiter[int]):
                     # The group became a supergroup with another id.
                     data["chat_id"] = error.new_chat_id
                 raise
-            self._outage.recovered()
+            if self._outage is not None:
+                self._outage.recovered()
+                self._outage = None
             return result
 
         is_reply = not _REPLY_PARAMETERS.isdisjoint(data)
         retrying = AsyncRetrying(
-            retry=retry_if_exception(lambda error: _is_retryable(error, is_reply=is_reply)),
-            stop=_should_stop,
-            wait=_delay_seconds,
+            retry=retry_if_exception(lambda error: is_retryable(error, is_reply=is_reply)),
+            stop=should_give_up,
+            wait=call_delay_seconds,
             after=self._log_outage,
             sleep=self._waits.sleep,
             reraise=True,
@@ -161,8 +151,9 @@ class RetryingRateLimiter(BaseRateLimiter[int]):
             raise
 
     def _log_outage(self, state: RetryCallState) -> None:
-        error = _last_error(state)
-        if state.attempt_number == _LOGGED_ATTEMPT and not isinstance(error, RetryAfter):
+        error = last_error(state)
+        if state.attempt_number == _ATTEMPTS_BEFORE_LOGGING and not isinstance(error, RetryAfter):
+            self._outage = self._outage or Outage()
             self._outage.failed(f"Telegram does not accept replies ({type(error).__name__}); trying again")
 
     async def _wait_for_capacity(self, chat_id: object) -> None:
@@ -182,58 +173,12 @@ class RetryingRateLimiter(BaseRateLimiter[int]):
         return limiter
 
 
-def _is_retryable(error: BaseException, *, is_reply: bool) -> bool:
-    """Return whether a call should be repeated. Other calls than replies are repeated by their callers."""
-    if isinstance(error, RetryAfter):
-        return True
-    # A response that is not JSON raises a plain TelegramError.
-    is_transient = type(error) is TelegramError or isinstance(error, NetworkError | ChatMigrated)
-    return is_reply and is_transient and not isinstance(error, BadRequest)
-
-
-def _is_surely_undelivered(error: BaseException | None) -> bool:
-    if isinstance(error, RetryAfter):
-        return True
-    cause = error.__cause__ if error else None
-    # An error status is a refusal. It has no cause, or a TelegramError if its body could not be parsed.
-    is_refused = isinstance(error, NetworkError) and (cause is None or isinstance(cause, TelegramError))
-    return is_refused or isinstance(cause, _NOT_SENT)
-
-
-def _should_stop(state: RetryCallState) -> bool:
-    error = _last_error(state)
-    if not _is_surely_undelivered(error) and state.attempt_number >= _MAX_UNCERTAIN_ATTEMPTS:
-        return True
-    return (state.seconds_since_start or 0.0) + _delay_seconds(state) > _MAX_RETRY_SECONDS
-
-
-def _delay_seconds(state: RetryCallState) -> float:
-    error = _last_error(state)
-    if isinstance(error, RetryAfter):
-        return retry_after_seconds(error) + _RETRY_AFTER_MARGIN_SECONDS
-    if isinstance(error, ChatMigrated):
-        return 0.0
-    return min(_FIRST_DELAY_SECONDS * 2.0 ** (state.attempt_number - 1), _MAX_DELAY_SECONDS)
-
-
-def _last_error(state: RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None
-
-
-def retry_after_seconds(error: RetryAfter) -> float:
-    """Return the seconds that Telegram asks to wait."""
-    delay = error.retry_after
-    return delay.total_seconds() if isinstance(delay, timedelta) else delay
-
-
 # Invisible characters; a text of these alone is not a question.
 _ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
 # Most replies take a few milliseconds; nobody should see an action flash up for them.
 _ACTION_DELAY_SECONDS = 1.0
 # Telegram shows an action for five seconds at most.
 _ACTION_INTERVAL_SECONDS = 4.5
-_PROGRESS_DELAY_SECONDS = 1.0
-_PROGRESS_INTERVAL_SECONDS = 3.0
 
 
 @cache
@@ -387,76 +332,3 @@ async def _repeat(bot: Bot, chat_id: int, action: ChatAction, topic: int | None)
 def topic_of(message: Message) -> int | None:
     """Return the topic to write to; a chain of replies has a thread id, too, but it is no topic."""
     return message.message_thread_id if message.is_topic_message else None
-
-
-class ProgressMessage:
-    """Replies to `message` with `text`, the time and the count so far, and edits that every few seconds.
-
-    Jobs that take less than a second have no such message, only their result; with `at_once` it is sent at
-    the start. With `shown`, a message of the bot, that one is edited and no other is sent.
-    """
-
-    def __init__(
-        self, message: Message, text: FormattedText, *, at_once: bool = False, shown: Message | None = None
-    ) -> None:
-        self._replied_to = message
-        self._text = text
-        self._delay = 0.0 if at_once else _PROGRESS_DELAY_SECONDS
-        self._count: tuple[int, int] | None = None
-        self._message = shown
-        self._ended = asyncio.Event()
-        self._showing: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        if not self._delay and self._message is None:
-            self._message = await send_to(self._replied_to, build_reply(self._text))
-        self._showing = asyncio.create_task(self._show())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        if self._showing is not None:
-            # A message on its way has to arrive, so that `finish` can edit it.
-            await self._showing
-
-    def count(self, done: int, total: int) -> None:
-        """Note how much of the job is done; may be called from any thread."""
-        self._count = done, total
-
-    async def finish(self, text: FormattedText) -> None:
-        """Show the result in place of the progress, or as a new message if there is none to edit."""
-        if self._message is None:
-            await send_to(self._replied_to, build_reply(text))
-            return
-        try:
-            await self._message.edit_text(text.text, entities=text.entities or None)
-        except BadRequest as error:
-            # The message was deleted meanwhile.
-            if not is_unchanged(error):
-                await send_to(self._replied_to, build_reply(text))
-
-    async def _show(self) -> None:
-        started = time.monotonic()
-        await self._wait(self._delay)
-        while not self._ended.is_set():
-            shown = self._describe(time.monotonic() - started)
-            with contextlib.suppress(TelegramError):
-                if self._message is None:
-                    self._message = await send_to(self._replied_to, build_reply(shown))
-                elif shown != self._text:
-                    await self._message.edit_text(shown.text, entities=shown.entities or None)
-            await self._wait(_PROGRESS_INTERVAL_SECONDS)
-
-    async def _wait(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), seconds)
-
-    def _describe(self, seconds: float) -> FormattedText:
-        """Return the text with what needs no translation: "Reading the documents … 12/340 · 0:04"."""
-        minutes, rest = divmod(round(seconds), 60)
-        parts = [f"{self._count[0]}/{self._count[1]}"] if self._count and self._count[1] > 1 else []
-        if seconds >= _PROGRESS_INTERVAL_SECONDS:
-            parts.append(f"{minutes}:{rest:02}")
-        return self._text + f" {' · '.join(parts)}" if parts else self._text

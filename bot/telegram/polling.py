@@ -16,9 +16,8 @@ from telegram import Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from bot.concurrency import run_until_stopped
-from bot.monitoring import OutageLog
+from bot.retries import MAX_TOKEN_REJECTIONS, Outage, retry_after_seconds
 from bot.telegram.dispatcher import Dispatcher, PendingUpdate
-from bot.telegram.messaging import retry_after_seconds
 from bot.telegram.saved_updates import Spool
 
 _log = logging.getLogger(__name__)
@@ -34,7 +33,6 @@ _SPOOL_PAUSE_SECONDS = 30.0
 # While there are always answers under way, those given are confirmed this often. Without a journal, a process
 # that is killed repeats those of this time.
 _CONFIRMATION_SECONDS = 0.2
-_MAX_TOKEN_REFUSALS = 3
 # Fractions of the time that a new process observes before it claims the updates. After a conflict, the
 # process that was answering returns and claims them again sooner than a new one.
 _RETURN_DELAY_FACTOR = 0.1
@@ -67,9 +65,9 @@ class Poller:
         allowed_updates: tuple[str, ...],
         *,
         on_poll: Callable[[Exception | None], None] = lambda _: None,
-        poll_interval: float = 0.6,
-        settling: float = 1.2,
-        grace: float = 7.0,
+        poll_interval_seconds: float = 0.6,
+        settling_seconds: float = 1.2,
+        grace_seconds: float = 7.0,
     ) -> None:
         self._client = client
         self._dispatcher = dispatcher
@@ -78,10 +76,10 @@ class Poller:
         self._on_poll = on_poll
         # Seconds between polls while an answer is under way. Within half a second Telegram returns one update
         # at a time to a repeated request.
-        self._poll_interval = poll_interval
+        self._poll_interval_seconds = poll_interval_seconds
         # Seconds that another process may need to confirm its answers, or to return after a conflict.
-        self._settling = settling
-        self._grace = grace
+        self._settling_seconds = settling_seconds
+        self._grace_seconds = grace_seconds
         self._open: dict[int, PendingUpdate] = {}
         self._spooled: dict[int, PendingUpdate] = {}
         self._spool_from = float("-inf")
@@ -90,8 +88,8 @@ class Poller:
         self._polled, self._polled_at = 0, 0.0
         # Whether this process answers the updates, and whether it did until another process polled.
         self._is_ours = self._was_ours = False
-        self._refusals = 0
-        self._outage = OutageLog()
+        self._token_rejections = 0
+        self._outage = Outage()
         self._logged_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -127,8 +125,8 @@ class Poller:
             updates = await self._poll() if self._is_ours else await self._claim()
         except Exception as error:  # no failure of Telegram may end the process
             self._on_poll(error)
-            self._refusals = self._refusals + 1 if isinstance(error, InvalidToken) else 0
-            if self._refusals >= _MAX_TOKEN_REFUSALS:
+            self._token_rejections = self._token_rejections + 1 if isinstance(error, InvalidToken) else 0
+            if self._token_rejections >= MAX_TOKEN_REJECTIONS:
                 raise
             self._polled = -1
             if isinstance(error, Conflict):
@@ -136,13 +134,13 @@ class Poller:
                 self._was_ours = self._was_ours and not isinstance(error, _TakenError)
             await self._back_off(error, stop)
             return ()
-        self._refusals = 0
+        self._token_rejections = 0
         self._outage.recovered()
         return updates
 
     async def _wait_for_answers(self) -> None:
         """Wait until all answers are given or some can be confirmed, for a poll interval at most."""
-        deadline = time.monotonic() + self._poll_interval
+        deadline = time.monotonic() + self._poll_interval_seconds
         while running := [pending.task for pending in self._open.values() if not pending.task.done()]:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -178,11 +176,12 @@ class Poller:
         that arrive during a long poll belong to this process, so one poll is enough for them. A new process
         waits longer between the polls than one that was answering before, so the new one backs off.
         """
-        settling = self._settling * (_RECLAIM_DELAY_FACTOR if self._was_ours else random.uniform(0.9, 1.1))  # noqa: S311  # no secret
+        factor = _RECLAIM_DELAY_FACTOR if self._was_ours else random.uniform(0.9, 1.1)  # noqa: S311  # no secret
+        settling_seconds = self._settling_seconds * factor
         began = time.monotonic()
         first = await self._poll()
-        if first and time.monotonic() - began < max(_MAX_ARRIVAL_SECONDS, settling / 2):
-            await asyncio.sleep(settling)
+        if first and time.monotonic() - began < max(_MAX_ARRIVAL_SECONDS, settling_seconds / 2):
+            await asyncio.sleep(settling_seconds)
             current = await self._poll(wait=0)
             if {update.update_id for update in first} - {update.update_id for update in current}:
                 raise _TakenError("another process answers")
@@ -198,7 +197,7 @@ class Poller:
         elif isinstance(error, Conflict):
             self._log_conflict()
             # Random, so that two processes do not collide again; the one that was answering returns first.
-            delay = self._settling * (_RETURN_DELAY_FACTOR if self._was_ours else 1.0)
+            delay = self._settling_seconds * (_RETURN_DELAY_FACTOR if self._was_ours else 1.0)
             delay *= random.uniform(1, 2)  # noqa: S311  # no secret
         else:
             reason = f"No updates from Telegram ({type(error).__name__}); trying again"
@@ -246,7 +245,7 @@ class Poller:
             self._spool.drop(number)
 
     async def _finish(self) -> None:
-        await self._dispatcher.finish(self._grace)
+        await self._dispatcher.finish(self._grace_seconds)
         self._drop_answered()
         if not self._is_confirmed():
             with contextlib.suppress(TelegramError, TimeoutError):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from telegram import Update, WebhookInfo
 from telegram.error import InvalidToken, TelegramError
 
-from bot.monitoring import OutageLog
+from bot.retries import MAX_TOKEN_REJECTIONS, Outage
 from bot.telegram.bot_client import BotClient
 from bot.telegram.dispatcher import Dispatcher
 
@@ -22,7 +22,6 @@ _RUNNING_ANSWER_TIMEOUT_SECONDS = 7.0
 # Concurrent requests of Telegram; several processes may share them.
 _MAX_WEBHOOK_CONNECTIONS = 100
 _CHECK_INTERVAL_SECONDS = 60.0
-_MAX_TOKEN_REFUSALS = 3
 
 
 class WebhookReceiver:
@@ -71,7 +70,7 @@ class WebhookRegistration:
         self._secret = secret
         self._allowed_updates = allowed_updates
         self._failed_at = 0
-        self._outage = OutageLog()
+        self._outage = Outage()
 
     async def set(self) -> None:
         """Register the webhook; raises TelegramError if it is refused."""
@@ -87,20 +86,20 @@ class WebhookRegistration:
 
         Raises InvalidToken if the token has been revoked.
         """
-        refusals = 0
+        rejections = 0
         while True:
             await asyncio.sleep(_CHECK_INTERVAL_SECONDS)
             try:
                 await self._restore(await self._bot.get_webhook_info())
             except TelegramError as error:
                 on_check(error)
-                refusals = refusals + 1 if isinstance(error, InvalidToken) else 0
-                if refusals >= _MAX_TOKEN_REFUSALS:
+                rejections = rejections + 1 if isinstance(error, InvalidToken) else 0
+                if rejections >= MAX_TOKEN_REJECTIONS:
                     raise
                 self._outage.failed(f"The webhook cannot be checked ({type(error).__name__})")
             else:
                 on_check(None)
-                refusals = 0
+                rejections = 0
                 self._outage.recovered()
 
     async def _restore(self, info: WebhookInfo) -> None:

@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from telegram import CopyTextButton, InlineKeyboardButton, Message, MessageEntity
 
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.views.message import (
     AS_WRITTEN,
     MAX_MESSAGE_UNITS,
@@ -45,7 +45,7 @@ from bot.views.message import (
     truncate_start,
     utf16_length,
 )
-from bot.views.refusals import closest_quotes, explain_refusal
+from bot.views.no_answer import closest_quotes, explain_no_answer
 from retrieval.model import (
     Answer,
     Citation,
@@ -54,7 +54,7 @@ from retrieval.model import (
     PassageWithNeighbours,
     Span,
     TermWeight,
-    document_of,
+    document_id_of,
     is_chat_document,
     shown_name,
 )
@@ -146,7 +146,7 @@ def _quote_buttons(answer: Answer, rank: int, recipient: Recipient, origin: Orig
         rank_button(f"{rank}/{count}", AnswerAction.POSITION, rank),
         *([rank_button("›", AnswerAction.QUOTE, rank + 1)] if rank < count else []),
     ]
-    around = file_buttons(document_of(citation.passage.id), recipient)
+    around = file_buttons(document_id_of(citation.passage.id), recipient)
     if citation.is_legible:
         around.insert(0, surrounding_text_button(recipient.texts.show_context, citation, rank, origin))
     page = page_buttons(recipient.texts.show_page, citation, rank, recipient, origin)
@@ -183,17 +183,17 @@ def surrounding_text_button(text: str, citation: Citation, rank: int, origin: Or
 
 
 def _copy_button(citation: Citation, recipient: Recipient) -> InlineKeyboardButton:
-    source = f"{citation_location(citation, recipient.texts)} · {shown_name(citation.document)}"
-    link = recipient.link(citation.passage.id, citation.document)
+    source = f"{citation_location(citation, recipient.texts)} · {shown_name(citation.document_name)}"
+    link = recipient.link(citation.passage.id, citation.document_name)
     copied = f"{one_line(source, _MAX_COPIED_UNITS - len(link) - 1)}\n{link}"
     return InlineKeyboardButton(recipient.texts.copy_citation, copy_text=CopyTextButton(copied))
 
 
-def file_buttons(document: str, recipient: Recipient) -> list[InlineKeyboardButton]:
+def file_buttons(document_id: str, recipient: Recipient) -> list[InlineKeyboardButton]:
     """Return the button that sends a document's file, or none where the files are elsewhere."""
     if not recipient.has_files:
         return []
-    return [browse_button(recipient.texts.document, BrowsePress(BrowseAction.FILE, document))]
+    return [browse_button(recipient.texts.document, BrowsePress(BrowseAction.FILE, document_id))]
 
 
 def browse_button(text: str, press: BrowsePress) -> InlineKeyboardButton:
@@ -201,16 +201,20 @@ def browse_button(text: str, press: BrowsePress) -> InlineKeyboardButton:
 
 
 def render_surrounding_text(
-    answer: Answer, rank: int, shown: PassageWithNeighbours, recipient: Recipient, origin: Origin = AS_WRITTEN
+    answer: Answer,
+    rank: int,
+    neighbourhood: PassageWithNeighbours,
+    recipient: Recipient,
+    origin: Origin = AS_WRITTEN,
 ) -> Reply:
     """Show the text around the quote of a rank, with the quote still in its block."""
-    citation, passage = answer.citations[rank - 1], shown.passage
+    citation, passage = answer.citations[rank - 1], neighbourhood.passage
     start, end = citation.span.start - passage.span.start, citation.span.end - passage.span.start
-    before = _text_before(shown) + passage.text[:start]
-    after = passage.text[end:] + _text_after(shown)
+    before = _text_before(neighbourhood) + passage.text[:start]
+    after = passage.text[end:] + _text_after(neighbourhood)
     body = _fit_around(before, quote_or_pointer(citation, recipient), after, source_line(citation, recipient))
     return build_reply(
-        body, [[_back_button(answer, rank, recipient, origin)], [_read_on_button(shown, recipient)]]
+        body, [[_back_button(answer, rank, recipient, origin)], [_read_on_button(neighbourhood, recipient)]]
     )
 
 
@@ -222,21 +226,23 @@ def _back_button(answer: Answer, rank: int, recipient: Recipient, origin: Origin
     return button(f"‹ {recipient.texts.back_to_closest}", AnswerPress(AnswerAction.CLOSEST, origin=origin))
 
 
-def _read_on_button(shown: PassageWithNeighbours, recipient: Recipient) -> InlineKeyboardButton:
-    press = BrowsePress(BrowseAction.READ, document_of(shown.passage.id), shown.ordinal)
+def _read_on_button(neighbourhood: PassageWithNeighbours, recipient: Recipient) -> InlineKeyboardButton:
+    press = BrowsePress(BrowseAction.READ, document_id_of(neighbourhood.passage.id), neighbourhood.ordinal)
     return browse_button(f"{recipient.texts.read_on} ›", press)
 
 
-def render_passage(shown: PassageWithNeighbours, recipient: Recipient) -> Reply:
+def render_passage(neighbourhood: PassageWithNeighbours, recipient: Recipient) -> Reply:
     """Show the passage that a link opens, with its neighbours; cut it if it is very long."""
-    passage = shown.passage
+    passage = neighbourhood.passage
     location = location_text(passage.title, _locator_of(passage), recipient.texts)
     source = _location_and_file(passage, location, recipient)
-    rows = [[_read_on_button(shown, recipient), *file_buttons(document_of(passage.id), recipient)]]
+    rows = [[_read_on_button(neighbourhood, recipient), *file_buttons(document_id_of(passage.id), recipient)]]
     if utf16_length(passage.text) > _MAX_PASSAGE_UNITS:
         return build_reply(plain(truncate(passage.text, _MAX_PASSAGE_UNITS) + "…\n\n") + source, rows)
     block = formatted(passage.text, MessageEntity.BLOCKQUOTE)
-    return build_reply(_fit_around(_text_before(shown), block, _text_after(shown), source), rows)
+    return build_reply(
+        _fit_around(_text_before(neighbourhood), block, _text_after(neighbourhood), source), rows
+    )
 
 
 def _locator_of(passage: Passage) -> Locator:
@@ -299,27 +305,27 @@ def folded(listing: FormattedText) -> FormattedText:
 
 
 def _location_and_file(passage: Passage, location: str, recipient: Recipient) -> FormattedText:
-    link = linked(location, recipient.link(passage.id, passage.document))
+    link = linked(location, recipient.link(passage.id, passage.document_name))
     # A paper clip marks documents that belong to the chat.
-    mark = " · 📎 " if is_chat_document(passage.document) else " · "
-    return plain("— ") + link + mark + code(one_line(shown_name(passage.document), _MAX_NAME_UNITS))
+    mark = " · 📎 " if is_chat_document(passage.document_name) else " · "
+    return plain("— ") + link + mark + code(one_line(shown_name(passage.document_name), _MAX_NAME_UNITS))
 
 
-def _text_before(shown: PassageWithNeighbours) -> str:
+def _text_before(neighbourhood: PassageWithNeighbours) -> str:
     """Return the text before the passage, without what the two share if they overlap."""
-    previous = shown.before
+    previous = neighbourhood.before
     if previous is None:
         return ""
-    own = previous.text[: max(shown.passage.span.start - previous.span.start, 0)]
-    return own + _separator(previous, shown.passage)
+    text = previous.text[: max(neighbourhood.passage.span.start - previous.span.start, 0)]
+    return text + _separator(previous, neighbourhood.passage)
 
 
-def _text_after(shown: PassageWithNeighbours) -> str:
-    following = shown.after
+def _text_after(neighbourhood: PassageWithNeighbours) -> str:
+    following = neighbourhood.after
     if following is None:
         return ""
-    own = following.text[max(shown.passage.span.end - following.span.start, 0) :]
-    return _separator(shown.passage, following) + own
+    text = following.text[max(neighbourhood.passage.span.end - following.span.start, 0) :]
+    return _separator(neighbourhood.passage, following) + text
 
 
 def _begins_with_heading(text: str, heading: str) -> bool:
@@ -396,7 +402,7 @@ def render_term_weights(weights: Sequence[TermWeight], texts: Texts) -> Reply:
 def render_answer(answer: Answer, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
     """Show the best quote, the closest passages, or a refusal with what may help."""
     if not answer.citations or answer.certainty == "none":
-        return _render_refusal(answer, recipient, origin)
+        return _render_no_answer(answer, recipient, origin)
     if answer.answered and answer.parts > 1:
         return render_parts(answer, recipient, origin)
     if answer.answered:
@@ -458,24 +464,24 @@ def _numbered_quote(citation: Citation, number: int | None, recipient: Recipient
     return _question_line(citation, recipient) + quote + separator + source
 
 
-def _render_refusal(answer: Answer, recipient: Recipient, origin: Origin) -> Reply:
+def _render_no_answer(answer: Answer, recipient: Recipient, origin: Origin) -> Reply:
     """Say why there is no answer; offer near headings, a corrected spelling and the closest passages."""
     texts = recipient.texts
     # A button below the answer to a suggestion could not tell which of two suggestions it means.
-    refused = explain_refusal(answer, texts, can_suggest=not origin.corrected)
-    body = plain(refused.text)
-    if refused.near:
+    no_answer = explain_no_answer(answer, texts, can_suggest=not origin.corrected)
+    body = plain(no_answer.text)
+    if no_answer.near:
         body += f"\n\n{texts.near_headings}"
-    for citation in refused.near:
+    for citation in no_answer.near:
         # One line each: headings may be long or run from right to left.
         body += plain("\n• ") + linked(
-            heading_line(citation), recipient.link(citation.passage.id, citation.document)
+            heading_line(citation), recipient.link(citation.passage.id, citation.document_name)
         )
     rows: list[Row] = []
-    if refused.suggestion:
-        body += plain(f"\n\n{texts.did_you_mean} ") + code(refused.suggestion)
+    if no_answer.suggestion:
+        body += plain(f"\n\n{texts.did_you_mean} ") + code(no_answer.suggestion)
         press = AnswerPress(AnswerAction.QUOTE, origin=replace(origin, corrected=True))
-        rows.append([button(one_line(refused.suggestion, _MAX_BUTTON_UNITS), press)])
+        rows.append([button(one_line(no_answer.suggestion, _MAX_BUTTON_UNITS), press)])
     if answer.citations and not answer.asks_nothing:
         rows.append([button(texts.show_closest, AnswerPress(AnswerAction.CLOSEST, origin=origin))])
     return build_reply(with_scope_note(body, recipient), rows)

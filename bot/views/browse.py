@@ -8,7 +8,7 @@ from math import ceil
 
 from telegram import InlineKeyboardButton
 
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.views.answers import (
     blockquote,
     browse_button,
@@ -226,11 +226,11 @@ def _join_passages(passages: Sequence[Passage], end: int) -> str:
     """Join the text of passages from character `end` of the document on; what overlaps is taken once."""
     text, paragraph = "", 0
     for passage in passages:
-        own = passage.text[max(end - passage.span.start, 0) :]
+        addition = passage.text[max(end - passage.span.start, 0) :]
         separator = "" if not text else "\n\n"
         if text and passage.paragraph == paragraph:
             separator = " " * (passage.span.start > end)
-        text += separator + own
+        text += separator + addition
         end, paragraph = passage.span.end, passage.paragraph
     return text.lstrip()
 
@@ -254,8 +254,8 @@ def render_places(answer: Answer, page: int, recipient: Recipient) -> Reply:
     body = plain(recipient.texts.place_count(len(citations)) + "\n")
     for number, citation in enumerate(citations[first : first + _PLACES_PER_PAGE], first + 1):
         location = _short_location(citation, recipient.texts)
-        link = linked(location, recipient.link(citation.passage.id, citation.document))
-        mark = "📎 " if is_chat_document(citation.document) else ""
+        link = linked(location, recipient.link(citation.passage.id, citation.document_name))
+        mark = "📎 " if is_chat_document(citation.document_name) else ""
         body += plain(f"\n{number}. {mark}") + link + "\n"
         body += quote_or_pointer(_shorten(citation), recipient, _MAX_BOLD_WORDS)
     rows = [_paging(page, pages, lambda target: AnswerPress(AnswerAction.PLACES, target + 1))]
@@ -267,9 +267,11 @@ def _short_location(citation: Citation, texts: Texts) -> str:
     location = named_location(citation, texts)
     if utf16_length(location) <= _MAX_LOCATION_UNITS:
         return location
-    title, at = citation.title, citation.locator
-    at = replace(at, heading=None if at.heading == title else one_line(at.heading or "", _MAX_CUT_UNITS))
-    short = location_text(one_line(title, _MAX_CUT_UNITS), at, texts)
+    title, locator = citation.title, citation.locator
+    locator = replace(
+        locator, heading=None if locator.heading == title else one_line(locator.heading or "", _MAX_CUT_UNITS)
+    )
+    short = location_text(one_line(title, _MAX_CUT_UNITS), locator, texts)
     return one_line(short, _MAX_LOCATION_UNITS)
 
 
@@ -291,8 +293,8 @@ def _describe(source: Source, texts: Texts) -> str:
     parts = [language, texts.file_size(ceil(source.size / 1024))]
     # A file may have any date, even one that datetime cannot represent.
     with suppress(ValueError, OverflowError, OSError):
-        if source.changed:
-            parts.append(datetime.fromtimestamp(source.changed, UTC).date().isoformat())
+        if source.modified_at:
+            parts.append(datetime.fromtimestamp(source.modified_at, UTC).date().isoformat())
     return " · ".join(parts)
 
 
@@ -343,13 +345,17 @@ def render_overview(source: Source, overview: Overview, recipient: Recipient) ->
 
 
 def _quote_and_place(citation: Citation, recipient: Recipient) -> FormattedText:
-    title, at = citation.title, citation.locator
-    heading = at.heading or ""
+    title, locator = citation.title, citation.locator
+    heading = locator.heading or ""
     # A title page has the title once more.
-    at = replace(at, heading=None if heading in title else one_line(heading, _MAX_PLACE_HEADING_UNITS))
-    place = one_line(place_text(title, at, recipient.texts), _MAX_PLACE_UNITS)
+    locator = replace(
+        locator, heading=None if heading in title else one_line(heading, _MAX_PLACE_HEADING_UNITS)
+    )
+    place = one_line(place_text(title, locator, recipient.texts), _MAX_PLACE_UNITS)
     return (
-        blockquote(citation) + "\n— " + linked(place, recipient.link(citation.passage.id, citation.document))
+        blockquote(citation)
+        + "\n— "
+        + linked(place, recipient.link(citation.passage.id, citation.document_name))
     )
 
 
@@ -361,17 +367,17 @@ def _render_headings(
         return FormattedText()
     body = plain(f"\n\n{recipient.texts.overview_headings}")
     more = plain("\n…")
-    for shown, heading in enumerate(overview.headings):
+    for count, heading in enumerate(overview.headings):
         line = _heading_line(heading, document, recipient)
-        if shown == _MAX_HEADINGS or not _fits(above, body + line + more):
+        if count == _MAX_HEADINGS or not _fits(above, body + line + more):
             return body + more
         body += line
     return body
 
 
-def _heading_line(heading: OverviewHeading, document: str, recipient: Recipient) -> FormattedText:
+def _heading_line(heading: OverviewHeading, document_name: str, recipient: Recipient) -> FormattedText:
     text = isolate_direction(one_line(heading.text, _MAX_HEADING_UNITS), recipient.texts)
-    return plain("\n• ") + linked(text, recipient.link(heading.passage, document))
+    return plain("\n• ") + linked(text, recipient.link(heading.passage_id, document_name))
 
 
 def _fits(above: FormattedText, below: FormattedText) -> bool:

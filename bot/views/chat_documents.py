@@ -8,7 +8,7 @@ from typing import Literal
 
 from telegram import InlineKeyboardButton
 
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.views.answers import browse_button
 from bot.views.message import (
     BrowseAction,
@@ -174,7 +174,7 @@ def render_destination(name: str, texts: Texts) -> Reply:
 
 def document_not_added(name: str, reason: str, texts: Texts) -> FormattedText:
     """Return that a document was refused, and why."""
-    return about_file(lambda shown: texts.document_not_added(shown, reason), name, texts)
+    return about_file(lambda file_name: texts.document_not_added(file_name, reason), name, texts)
 
 
 def _button(text: str, press: ChatDocumentPress) -> InlineKeyboardButton:

@@ -1,6 +1,6 @@
 """Greetings, help and hints, which depend on whether a chat can send documents."""
 
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from bot.views.message import Recipient, UploadTarget
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 import regex
 
-from bot.i18n.messages import Texts
+from bot.i18n.texts import Texts
 from retrieval.model import Citation, Locator, is_chat_document, shown_name
 
 if TYPE_CHECKING:
@@ -115,14 +115,14 @@ def location_below_question(citation: Citation, texts: Texts) -> str:
     return _location_of(citation, replace(citation.locator, heading=heading), texts)
 
 
-def _location_of(citation: Citation, at: Locator, texts: Texts) -> str:
+def _location_of(citation: Citation, locator: Locator, texts: Texts) -> str:
     title = "" if _begins_with_title(citation) else citation.title
-    return location_text(title, at, texts) or title_label(shown_name(citation.document), texts)
+    return location_text(title, locator, texts) or title_label(shown_name(citation.document_name), texts)
 
 
 def named_location(citation: Citation, texts: Texts) -> str:
     """Return the location of a quote where its file does not follow: with the name of that, or the title."""
-    name = shown_name(citation.document) if _begins_with_title(citation) else citation.title
+    name = shown_name(citation.document_name) if _begins_with_title(citation) else citation.title
     return location_text(name, citation.locator, texts)
 
 
@@ -133,32 +133,32 @@ def _begins_with_title(citation: Citation) -> bool:
     )
 
 
-def location_text(title: str, at: Locator, texts: Texts) -> str:
+def location_text(title: str, locator: Locator, texts: Texts) -> str:
     """Return title, heading and page, row or lines on one line; an empty title is left out."""
     parts = [title_label(title, texts)] if title else []
-    return texts.list_separator.join([*parts, *_place(title, at, texts)])
+    return texts.list_separator.join([*parts, *_place(title, locator, texts)])
 
 
-def place_text(title: str, at: Locator, texts: Texts) -> str:
+def place_text(title: str, locator: Locator, texts: Texts) -> str:
     """Return the location without the title, or the title if there is nothing else."""
-    return texts.list_separator.join(_place(title, at, texts)) or title_label(title, texts)
+    return texts.list_separator.join(_place(title, locator, texts)) or title_label(title, texts)
 
 
-def _place(title: str, at: Locator, texts: Texts) -> list[str]:
+def _place(title: str, locator: Locator, texts: Texts) -> list[str]:
     """Return the heading, and the page, row or lines."""
     parts: list[str] = []
-    chapter = at.label if at.unit == "chapter" else None
+    chapter = locator.label if locator.unit == "chapter" else None
     if chapter and chapter != title:
         parts.append(texts.chapter(title_label(chapter, texts)))
-    if at.heading and at.heading not in {title, chapter}:
-        heading_text = texts.sheet if at.unit == "row" else texts.under_heading
-        parts.append(heading_text(title_label(at.heading, texts)))
-    return [*parts, *_position(at, texts), *([texts.scanned] if at.is_scanned else [])]
+    if locator.heading and locator.heading not in {title, chapter}:
+        heading_text = texts.sheet if locator.unit == "row" else texts.under_heading
+        parts.append(heading_text(title_label(locator.heading, texts)))
+    return [*parts, *_position(locator, texts), *([texts.scanned] if locator.is_scanned else [])]
 
 
-def _position(at: Locator, texts: Texts) -> list[str]:
+def _position(locator: Locator, texts: Texts) -> list[str]:
     """Return the page or another place; nothing for chapters, which have a name."""
-    number = str(at.page) if at.label is None else one_line(at.label, _MAX_PAGE_LABEL_UNITS)
+    number = str(locator.page) if locator.label is None else one_line(locator.label, _MAX_PAGE_LABEL_UNITS)
     numbered = {
         "slide": texts.slide,
         "row": texts.row,
@@ -166,18 +166,18 @@ def _position(at: Locator, texts: Texts) -> list[str]:
         "cell": texts.cell,
         "record": texts.record,
     }
-    if at.unit in numbered:
-        return [numbered[at.unit](number)]
-    if at.unit == "message":
+    if locator.unit in numbered:
+        return [numbered[locator.unit](number)]
+    if locator.unit == "message":
         words = number.split()
         date = next((word for word in words if "-" in word), "")
         number_in_file = next((word for word in words if word != date), "")
         return [texts.mail(number_in_file, date)] if words else []
-    if at.unit == "chapter":
+    if locator.unit == "chapter":
         return []
-    if at.unit == "paragraph":
-        return [texts.paragraph(at.paragraph)]
-    return [texts.lines(at.line, at.line_end) if at.page is None else texts.page(number)]
+    if locator.unit == "paragraph":
+        return [texts.paragraph(locator.paragraph)]
+    return [texts.lines(locator.line, locator.line_end) if locator.page is None else texts.page(number)]
 
 
 def heading_line(citation: Citation) -> str:
@@ -208,8 +208,8 @@ class Recipient:
     """Language and permissions of a person, and the bot's username for deep links.
 
     `can_vote`: answers have vote buttons. `has_files`: the files of documents can be sent. `in_group`:
-    long replies are collapsed. `group` is the chat id of a group that has documents of its own. `scope_note`
-    is a line on what was searched, empty if it was everything.
+    long replies are collapsed. `group_id` is the chat id of a group that has documents of its own.
+    `scope_note` is a line on what was searched, empty if it was everything.
     """
 
     texts: Texts
@@ -218,18 +218,18 @@ class Recipient:
     can_remove: bool = False
     has_files: bool = True
     in_group: bool = False
-    group: int | None = None
+    group_id: int | None = None
     scope_note: str = ""
     uploads: UploadTarget = UploadTarget.NONE
 
-    def link(self, passage: str, document: str) -> str:
+    def link(self, passage_id: str, document_name: str) -> str:
         """Return a deep link to a passage of a document, which sends `/start` with the passage's id.
 
         It opens in the private chat with the bot. For a document of a group it names the group, so that the
         bot can check that whoever opens it is a member.
         """
-        group = self.group if self.group is not None and is_chat_document(document) else ""
-        return f"https://t.me/{self.bot_username}?start={passage}{group}"
+        group = self.group_id if self.group_id is not None and is_chat_document(document_name) else ""
+        return f"https://t.me/{self.bot_username}?start={passage_id}{group}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,12 +377,12 @@ AS_WRITTEN = Origin()
 class AnswerPress:
     """What to show, and for the quote of which rank, counted from 1.
 
-    `passage` is the id of the quote's passage when the button was made, the beginning of the id, or empty.
+    `passage_id` is the id of the quote's passage when the button was made, the beginning of the id, or empty.
     """
 
     action: AnswerAction
     rank: int = 1
-    passage: str = ""
+    passage_id: str = ""
     origin: Origin = AS_WRITTEN
 
 
@@ -392,7 +392,7 @@ MAX_EARLIER_BYTES = MAX_CALLBACK_DATA_BYTES - len("~c99:") - SHORT_PASSAGE_ID_CH
 
 def encode_answer_press(press: AnswerPress) -> str:
     correction = "~" if press.origin.corrected else ""
-    passage = f":{press.passage}" if press.passage else ""
+    passage = f":{press.passage_id}" if press.passage_id else ""
     earlier = f" {press.origin.earlier}" if press.origin.earlier else ""
     return f"{correction}{press.action}{press.rank}{passage}{earlier}"
 
@@ -428,16 +428,16 @@ class BrowsePress:
     """
 
     action: BrowseAction
-    document: str = ""
+    document_id: str = ""
     number: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether it has a document exactly if the view is of one."""
         is_list = self.action is BrowseAction.SOURCES or (
-            self.action is BrowseAction.OVERVIEW and not self.document
+            self.action is BrowseAction.OVERVIEW and not self.document_id
         )
-        return bool(self.document) != is_list
+        return bool(self.document_id) != is_list
 
 
 class ChatDocumentAction(StrEnum):
@@ -462,13 +462,13 @@ class ChatDocumentPress:
     """An action on the documents of a chat: the id of one, or the number of a page of the list from 0."""
 
     action: ChatDocumentAction
-    document: str = ""
+    document_id: str = ""
     number: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether it has a document exactly if the action is on one."""
-        return bool(self.document) == (
+        return bool(self.document_id) == (
             self.action in {ChatDocumentAction.REMOVE, ChatDocumentAction.REMOVE_CONFIRMED}
         )
 
@@ -479,11 +479,11 @@ _VIEW_DATA = re.compile(r"([@%])([a-z])([A-Za-z0-9_-]{8})?\.(0|[1-9][0-9]{0,7})"
 
 
 def encode_browse_press(press: BrowsePress) -> str:
-    return f"{_BROWSE_SIGN}{press.action}{press.document}.{press.number}"
+    return f"{_BROWSE_SIGN}{press.action}{press.document_id}.{press.number}"
 
 
 def encode_chat_document_press(press: ChatDocumentPress) -> str:
-    return f"{_CHAT_DOCUMENT_SIGN}{press.action}{press.document}.{press.number}"
+    return f"{_CHAT_DOCUMENT_SIGN}{press.action}{press.document_id}.{press.number}"
 
 
 def decode_browse_press(data: object) -> BrowsePress | None:

@@ -30,24 +30,24 @@ _MAX_BATCH_BYTES = 8 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A file: `name` is its path below the folder, `size` in bytes, `changed` its mtime in nanoseconds."""
+    """A file: `name` is its path below the folder, `size` in bytes, `mtime_ns` its mtime in nanoseconds."""
 
     name: str
     size: int
-    changed: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerListing:
     """The files in an archive or a mail, and the problem of the container, if it has one.
 
-    One that `is_settled` is not opened again while its size and mtime stay the same.
+    One that `is_mtime_reliable` is not opened again while its size and mtime stay the same.
     """
 
     file: FileEntry
     packed: tuple[PackedFile, ...] = ()
     problem: Problem | None = None
-    is_settled: bool = False
+    is_mtime_reliable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,10 @@ def list_folder(
         else:
             folders += inner_folders
             files += inner_files
-    found = [file for file in files if containers.is_container_name(file.name) and _is_unicode(file.name)]
-    listings = _list_containers(folder, found, known or {}, stop)
+    container_files = [
+        file for file in files if containers.is_container_name(file.name) and _is_unicode(file.name)
+    ]
+    listings = _list_containers(folder, container_files, known or {}, stop)
     files = [file for file in files if file.name not in listings or not containers.is_archive_name(file.name)]
     for listing in listings.values():
         problems += _problems(listing)
@@ -119,7 +121,7 @@ def _packed_entries(listing: ContainerListing) -> Iterator[FileEntry]:
     holder = listing.file
     for packed in listing.packed:
         if not packed.problem:
-            yield FileEntry(f"{holder.name}/{packed.path}", packed.size, holder.changed)
+            yield FileEntry(f"{holder.name}/{packed.path}", packed.size, holder.mtime_ns)
 
 
 def _problems(listing: ContainerListing) -> Iterator[Problem]:
@@ -142,7 +144,7 @@ def _list_containers(
     risky: list[FileEntry] = []
     for file in files:
         listing = known.get(file.name)
-        if listing is not None and listing.is_settled and listing.file == file:
+        if listing is not None and listing.is_mtime_reliable and listing.file == file:
             listings[file.name] = listing
         elif (new := _list_archive(folder, file)) is not None:
             listings[file.name] = new
@@ -152,7 +154,10 @@ def _list_containers(
         listings |= {new.file.name: new for new in _list_in_workers(folder, risky, stop)}
     now = time.time_ns()
     return {
-        name: replace(listing, is_settled=listing.is_settled or now - listing.file.changed > CLOCK_TICK_NS)
+        name: replace(
+            listing,
+            is_mtime_reliable=listing.is_mtime_reliable or now - listing.file.mtime_ns > CLOCK_TICK_NS,
+        )
         for name, listing in sorted(listings.items())
     }
 
@@ -230,21 +235,21 @@ def listing_to_row(listing: ContainerListing) -> list[Any]:
     """Return the listing of a container as a JSON array."""
     file, problem = listing.file, listing.problem
     return [
-        [file.name, file.size, file.changed],
+        [file.name, file.size, file.mtime_ns],
         [[packed.path, packed.size, packed.problem, packed.kind] for packed in listing.packed],
         problem and [problem.reason, problem.kind],
-        listing.is_settled,
+        listing.is_mtime_reliable,
     ]
 
 
 def listing_from_row(row: list[Any]) -> ContainerListing:
     """Return the listing that `listing_to_row` turned into a JSON array."""
-    file, packed, problem, is_settled = row
+    file, packed, problem, is_mtime_reliable = row
     return ContainerListing(
         FileEntry(*file),
         tuple(PackedFile(path, size, reason, ProblemKind(kind)) for path, size, reason, kind in packed),
         problem and Problem(file[0], problem[0], ProblemKind(problem[1])),
-        is_settled,
+        is_mtime_reliable,
     )
 
 

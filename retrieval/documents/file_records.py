@@ -16,6 +16,11 @@ from retrieval.ocr import tesseract
 from retrieval.ocr.scanned_page import ScanStore
 
 
+def digest_of(data: bytes) -> str:
+    """Return the digest of a file's bytes or text that records have."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class IngestedFile:
     """A file that was read: `digest` is of its bytes, `text_digest` of its text.
@@ -51,12 +56,12 @@ class FileRecord:
     """The result of reading a file: a `source`, the name of the file it is a `copy_of`, or a `problem`.
 
     `digest` is of the bytes and `text_digest` of the text; both are empty if the file could not be read. A
-    file that `is_settled` is not read again while its size and mtime stay the same. OCR has read
+    file that `is_mtime_reliable` is not read again while its size and mtime stay the same. OCR has read
     `scanned_pages`, and still has to read `unread_pages`, which count from 0.
     """
 
     file: FileEntry
-    is_settled: bool
+    is_mtime_reliable: bool
     digest: str = ""
     text_digest: str = ""
     source: Source | None = None
@@ -106,27 +111,27 @@ def unchanged(
 
 
 def recently_modified(
-    files: Sequence[FileEntry], records: Mapping[str, FileRecord], quiet: float
+    files: Sequence[FileEntry], records: Mapping[str, FileRecord], quiet_seconds: float
 ) -> frozenset[str]:
-    """Return the names of files without a record that were modified less than `quiet` seconds ago."""
+    """Return the names of files without a record that were modified less than `quiet_seconds` ago."""
     now = time.time_ns()
     changed = (file for file in files if file.name not in records)
-    return frozenset(file.name for file in changed if 0 <= now - file.changed < quiet * 1e9)
+    return frozenset(file.name for file in changed if 0 <= now - file.mtime_ns < quiet_seconds * 1e9)
 
 
 def _is_unchanged(file: FileEntry, record: FileRecord | None) -> bool:
-    return record is not None and record.is_settled and record.file == file
+    return record is not None and record.is_mtime_reliable and record.file == file
 
 
 def file_record(
     file: FileEntry, result: IngestedFile | FailedFile, originals: Mapping[str, str]
 ) -> FileRecord:
     """Return the record of a file; `originals` maps text digests to the names of their sources."""
-    is_settled = time.time_ns() - file.changed > CLOCK_TICK_NS
+    is_mtime_reliable = time.time_ns() - file.mtime_ns > CLOCK_TICK_NS
     if isinstance(result, FailedFile):
         return FileRecord(
             file,
-            is_settled and result.is_final,
+            is_mtime_reliable and result.is_final,
             result.digest,
             problem=Problem(file.name, result.reason, result.kind, result.real_suffix),
             unread_pages=result.unread_pages,
@@ -135,7 +140,7 @@ def file_record(
     source = None if original else result.source
     return FileRecord(
         file,
-        is_settled,
+        is_mtime_reliable,
         result.digest,
         result.text_digest,
         source,
@@ -170,7 +175,7 @@ def list_sources(records: Iterable[FileRecord]) -> tuple[Source, ...]:
             source.characters,
             source.language,
             record.file.size,
-            record.file.changed / 1e9,
+            record.file.mtime_ns / 1e9,
             tuple(copies.get(source.name, ())),
         )
         for record in records
@@ -182,8 +187,8 @@ def record_to_row(record: FileRecord) -> list[Any]:
     """Return a record as a JSON array."""
     file, source = record.file, record.source
     return [
-        [file.name, file.size, file.changed],
-        record.is_settled,
+        [file.name, file.size, file.mtime_ns],
+        record.is_mtime_reliable,
         record.digest,
         record.text_digest,
         source
@@ -196,11 +201,11 @@ def record_to_row(record: FileRecord) -> list[Any]:
 
 def record_from_row(row: list[Any]) -> FileRecord:
     """Return the record that `record_to_row` turned into a JSON array."""
-    file, is_settled, digest, text_digest, source, copy_of, problem, *scanned = row
+    file, is_mtime_reliable, digest, text_digest, source, copy_of, problem, *scanned = row
     scanned_pages, unread_pages = scanned or (0, ())
     return FileRecord(
         FileEntry(*file),
-        is_settled,
+        is_mtime_reliable,
         digest,
         text_digest,
         source and Source(*source),

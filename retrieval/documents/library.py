@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from retrieval.documents.ingestion import render_page_picture
+from retrieval.documents.page_pictures import render_page_picture
 from retrieval.errors import EncoderError
-from retrieval.index.candidates import DocumentIndex
+from retrieval.index.candidates import ReadableIndex
 from retrieval.loaders.containers import container_of
 from retrieval.model import (
     Answer,
@@ -26,8 +26,8 @@ from retrieval.model import (
     Section,
     Source,
     TermWeight,
-    document_id,
-    document_of,
+    document_id_of,
+    make_document_id,
 )
 from retrieval.overview import Overview, make_overview
 from retrieval.pipeline import explain, run_pipeline
@@ -36,7 +36,7 @@ _MAX_CACHED_ANSWERS = 256
 _MAX_CACHED_OVERVIEWS = 64
 
 T = TypeVar("T")
-IndexT = TypeVar("IndexT", bound=DocumentIndex)
+IndexT = TypeVar("IndexT", bound=ReadableIndex)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class Snapshot(Generic[IndexT]):
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_id", {source.id: source for source in self.sources})
 
-    def source(self, identity: str) -> Source | None:
-        return self._by_id.get(identity)
+    def source(self, document_id: str) -> Source | None:
+        return self._by_id.get(document_id)
 
     async def answer(self, question: str, top: int, earlier: str | None) -> Answer:
         """Answer a question. Answers are cached: paging repeats questions, and people ask the same."""
@@ -80,7 +80,7 @@ class Snapshot(Generic[IndexT]):
         return result
 
     def _with_copies(self, citation: Citation) -> Citation:
-        copies = self._by_id[document_id(citation.document)].copies
+        copies = self._by_id[make_document_id(citation.document_name)].copies
         return replace(citation, copies=copies) if copies else citation
 
     async def passage_with_neighbours(self, passage_id: str) -> PassageWithNeighbours | None:
@@ -88,11 +88,11 @@ class Snapshot(Generic[IndexT]):
         if ordinal is None:
             return None
         first = max(ordinal - 1, 0)
-        passages = await self.index.document_passages(document_of(passage_id), first, ordinal + 2 - first)
-        at = ordinal - first
-        before = passages[at - 1] if at else None
-        after = passages[at + 1] if at + 1 < len(passages) else None
-        return PassageWithNeighbours(passages[at], before, after, ordinal)
+        passages = await self.index.document_passages(document_id_of(passage_id), first, ordinal + 2 - first)
+        index = ordinal - first
+        before = passages[index - 1] if index else None
+        after = passages[index + 1] if index + 1 < len(passages) else None
+        return PassageWithNeighbours(passages[index], before, after, ordinal)
 
     async def overview(self, source: Source) -> Overview:
         """Return the overview of a document. Those made last are cached."""
@@ -164,9 +164,9 @@ class Library(ABC, Generic[IndexT]):
         """Return the weights of the words of a question, highest first."""
         return await self._ask(lambda snapshot: explain(question, snapshot.index))
 
-    def source(self, identity: str) -> Source | None:
+    def source(self, document_id: str) -> Source | None:
         """Return the document with this id, or None."""
-        return self.snapshot.source(identity)
+        return self.snapshot.source(document_id)
 
     async def read(self, source: Source, first: int = 0, count: int | None = None) -> Sequence[Passage]:
         """Return up to `count` passages of a document (default: all) from ordinal `first` on."""
@@ -200,7 +200,7 @@ SingleLibrary: TypeAlias = Library[Any]
 
 _BY_CERTAINTY: Mapping[Certainty, int] = {"none": 0, "unsure": 1, "sure": 2}
 # The first quote is the chat's own unless the confidence of the shared library is higher by more than this.
-_EQUALLY_GOOD = 0.1
+_MAX_CONFIDENCE_DIFFERENCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,9 +251,9 @@ class CombinedLibrary:
             terms[term.word] = _merge_weights(known, term) if known else term
         return tuple(sorted(terms.values(), key=lambda term: (-term.content, -term.weight)))
 
-    def source(self, identity: str) -> Source | None:
+    def source(self, document_id: str) -> Source | None:
         """Return the document with this id, or None."""
-        return self._holding(identity).source(identity)
+        return self._holding(document_id).source(document_id)
 
     async def read(self, source: Source, first: int = 0, count: int | None = None) -> Sequence[Passage]:
         """Return up to `count` passages of a document (default: all) from ordinal `first` on."""
@@ -269,7 +269,7 @@ class CombinedLibrary:
 
     async def passage_with_neighbours(self, passage_id: str) -> PassageWithNeighbours | None:
         """Return a passage and its neighbours, or None without a passage of this id."""
-        return await self._holding(document_of(passage_id)).passage_with_neighbours(passage_id)
+        return await self._holding(document_id_of(passage_id)).passage_with_neighbours(passage_id)
 
     def file(self, source: Source) -> Path:
         """Return the path of a document's file."""
@@ -277,10 +277,10 @@ class CombinedLibrary:
 
     def picture(self, citation: Citation) -> bytes | None:
         """Return the page of a quote as a JPEG with the quote marked, or None without pages. Blocks."""
-        return self._holding(document_of(citation.passage.id)).picture(citation)
+        return self._holding(document_id_of(citation.passage.id)).picture(citation)
 
-    def _holding(self, document: str) -> SingleLibrary:
-        return self.own if self.own.source(document) else self.shared
+    def _holding(self, document_id: str) -> SingleLibrary:
+        return self.own if self.own.source(document_id) else self.shared
 
 
 AnyLibrary: TypeAlias = SingleLibrary | CombinedLibrary
@@ -295,7 +295,7 @@ def merge_answers(own: Answer, shared: Answer, top: int) -> Answer:
     first, second = own, shared
     own_rank, shared_rank = _BY_CERTAINTY[own.certainty], _BY_CERTAINTY[shared.certainty]
     if shared_rank > own_rank or (
-        shared_rank == own_rank and shared.confidence > own.confidence + _EQUALLY_GOOD
+        shared_rank == own_rank and shared.confidence > own.confidence + _MAX_CONFIDENCE_DIFFERENCE
     ):
         first, second = shared, own
     # The quotes that answer a part each stay together.
@@ -315,8 +315,8 @@ def merge_answers(own: Answer, shared: Answer, top: int) -> Answer:
     )
 
 
-def _merge_weights(one: TermWeight, other: TermWeight) -> TermWeight:
+def _merge_weights(first: TermWeight, second: TermWeight) -> TermWeight:
     """Return how often a word occurs in both libraries, and its weight where it occurs."""
-    weights = [term.weight for term in (one, other) if term.passages] or [one.weight]
-    passages = one.passages + other.passages
-    return TermWeight(one.word, one.content or other.content, passages, max(weights))
+    weights = [term.weight for term in (first, second) if term.passages] or [first.weight]
+    passages = first.passages + second.passages
+    return TermWeight(first.word, first.content or second.content, passages, max(weights))

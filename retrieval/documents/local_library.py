@@ -32,10 +32,11 @@ from retrieval.documents.file_records import (
     unchanged,
     unread_problem,
 )
-from retrieval.documents.ingestion import ingest, render_page_picture
+from retrieval.documents.ingestion import ingest
 from retrieval.documents.library import Library, Snapshot
+from retrieval.documents.page_pictures import render_page_picture
 from retrieval.embeddings.encoder import Encoder
-from retrieval.embeddings.vector_store import Embeddings
+from retrieval.embeddings.vector_store import EmbeddingStore
 from retrieval.errors import TooManyDocumentsError
 from retrieval.index import manifest
 from retrieval.index.inverted_index import MAX_SEGMENT_PASSAGES
@@ -43,13 +44,13 @@ from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment, Segment
 from retrieval.index.segment_writer import delete_unused_segments, force_merge, maybe_merge
 from retrieval.loaders.formats import is_document_name, is_picture_name
-from retrieval.model import Citation, Problem, document_id
+from retrieval.model import Citation, Problem, make_document_id
 from retrieval.ocr import scanned_page, tesseract
 from retrieval.ocr.scanned_page import ScanStore
 
 QUOTE_CHARS = 300
 
-Progress = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 
 # Segments kept open while documents are read: each takes two file descriptors.
 _MAX_OPEN_SEGMENTS = 200
@@ -87,21 +88,21 @@ class LocalLibrary(Library[LocalIndex]):
         *,
         index_dir: Path | None = None,
         quote_chars: int = QUOTE_CHARS,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
         fresh: bool = False,
         thorough: bool = False,
         before: Self | None = None,
-        quiet: float = 0.0,
+        quiet_seconds: float = 0.0,
         encoder: Encoder | None = None,
         ocr: bool = False,
         stop: Callable[[], bool] | None = None,
-        most_documents: int | None = None,
+        max_documents: int | None = None,
     ) -> Self:
         """Read what has changed in the folder since the index was saved in `index_dir`. Blocks.
 
         With `before`, a library of the same folder, only files changed since then are read, and `index_dir`
         is neither read nor written: call `save` for that. `fresh` reads all files again; `thorough` verifies
-        the checksums of saved segments of any size. A file modified less than `quiet` seconds ago may be
+        the checksums of saved segments of any size. A file modified less than `quiet_seconds` ago may be
         incomplete: its previous version stays in the index, and it is listed in `waiting`. `progress` is
         called with the number of files read and their total. With an `encoder`, answers compare meanings
         once `encode` has run. With `ocr`, which needs an `index_dir`, `read_scan` reads scanned pages, and
@@ -109,7 +110,7 @@ class LocalLibrary(Library[LocalIndex]):
         once it returns True, they are killed, and this raises ReadingStoppedError.
 
         A file that cannot be read is left out and listed in `problems`. Raises FolderError if the folder is
-        missing or cannot be listed, and TooManyDocumentsError if it has more than `most_documents`, also in
+        missing or cannot be listed, and TooManyDocumentsError if it has more than `max_documents`, also in
         archives and mails.
         """
         segment_dir = (
@@ -121,11 +122,11 @@ class LocalLibrary(Library[LocalIndex]):
             None if fresh else cls._load(folder, quote_chars, segment_dir, embeddings, thorough=thorough)
         )
         listing = list_folder(folder, old.containers if old else None, stop)
-        if most_documents is not None and _count_documents(listing.files, scans) > most_documents:
-            raise TooManyDocumentsError(f"{folder}: more than {most_documents} documents")
+        if max_documents is not None and _count_documents(listing.files, scans) > max_documents:
+            raise TooManyDocumentsError(f"{folder}: more than {max_documents} documents")
         files, problems, known = listing.files, listing.problems, old.records if old else {}
         records = unchanged(files, known, scans)
-        waiting = recently_modified(files, records, quiet)
+        waiting = recently_modified(files, records, quiet_seconds)
         records |= {name: known[name] for name in waiting if name in known}
         changed = [file for file in files if file.name not in records and file.name not in waiting]
         if old and not changed and len(records) == len(known):
@@ -186,7 +187,7 @@ class LocalLibrary(Library[LocalIndex]):
         folder: Path,
         quote_chars: int,
         segment_dir: Path | None,
-        embeddings: Embeddings | None,
+        embeddings: EmbeddingStore | None,
         *,
         thorough: bool,
     ) -> Self | None:
@@ -220,7 +221,7 @@ class LocalLibrary(Library[LocalIndex]):
 
     def encode(
         self,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
         *,
         stop: Callable[[], bool] = lambda: False,
         threads: int = 1,
@@ -266,7 +267,11 @@ class LocalLibrary(Library[LocalIndex]):
         return render_page_picture(self.folder, citation, self.scans)
 
     def read_scan(
-        self, file: UnreadFile, progress: Progress | None = None, *, stop: Callable[[], bool] = lambda: False
+        self,
+        file: UnreadFile,
+        progress: ProgressCallback | None = None,
+        *,
+        stop: Callable[[], bool] = lambda: False,
     ) -> bool:
         """Read a file of `unread_scans` by OCR, to be indexed by the next `open`. Blocks. Raises OSError.
 
@@ -275,7 +280,7 @@ class LocalLibrary(Library[LocalIndex]):
         if self.scans is None or not tesseract.is_available():
             return False
         # Imported only where scans are read: it needs the readers of PDF files and pictures.
-        from retrieval.documents.ingestion import read_scan  # noqa: PLC0415
+        from retrieval.documents.scan_reading import read_scan  # noqa: PLC0415
 
         return read_scan(self.folder, file, self.scans, progress=progress, stop=stop)
 
@@ -392,7 +397,7 @@ class _IndexUpdate:
     stop: Callable[[], bool] | None = None
 
     def run(
-        self, segment_dir: Path | None, progress: Progress | None
+        self, segment_dir: Path | None, progress: ProgressCallback | None
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
         """Return the segments, and the records of all files, sorted by name.
 
@@ -410,7 +415,7 @@ class _IndexUpdate:
             raise OSError(error.errno, reason) from error
 
     def _run(
-        self, segment_dir: Path | None, progress: Progress | None
+        self, segment_dir: Path | None, progress: ProgressCallback | None
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
         with _segment_folders(segment_dir) as (scratch, target):
             added, records = self._read(scratch, progress)
@@ -420,7 +425,7 @@ class _IndexUpdate:
         return segments, {name: records[name] for name in sorted(records)}
 
     def _read(
-        self, scratch: Path, progress: Progress | None
+        self, scratch: Path, progress: ProgressCallback | None
     ) -> tuple[list[LiveSegment], dict[str, FileRecord]]:
         """Read the changed files into segments. A file with the same text as another one adds no passages."""
         segments: list[LiveSegment] = []
@@ -434,7 +439,7 @@ class _IndexUpdate:
                 if record.source:
                     originals[record.text_digest] = file.name
                 else:
-                    copies.append(document_id(file.name))
+                    copies.append(make_document_id(file.name))
                 done += 1
                 if progress:
                     progress(done, len(self.changed))
@@ -450,8 +455,8 @@ def _scan_store(segment_dir: Path | None, *, ocr: bool) -> ScanStore | None:
     return ScanStore(segment_dir / scanned_page.FOLDER_NAME) if ocr and segment_dir else None
 
 
-def _open_embeddings(encoder: Encoder | None, segment_dir: Path | None) -> Embeddings | None:
-    return Embeddings.open(encoder, segment_dir) if encoder else None
+def _open_embeddings(encoder: Encoder | None, segment_dir: Path | None) -> EmbeddingStore | None:
+    return EmbeddingStore.open(encoder, segment_dir) if encoder else None
 
 
 def _compact_vectors(index: LocalIndex) -> None:

@@ -223,11 +223,11 @@ class E5Model:
         token_vectors = [np.zeros((0, self.dimensions), np.float32)] * len(texts)
         for numbers, pooled, tokens in self._encode_batches(texts):
             vectors[numbers] = pooled
-            for number, own in zip(numbers, tokens, strict=True):
+            for number, vectors_of_text in zip(numbers, tokens, strict=True):
                 is_query = texts[number].startswith(QUERY_PREFIX)
                 prefix = self._tokens(QUERY_PREFIX if is_query else PASSAGE_PREFIX)
                 # All but the special token at the end.
-                token_vectors[number] = own[len(prefix) - 1 : -1]
+                token_vectors[number] = vectors_of_text[len(prefix) - 1 : -1]
         return vectors, token_vectors
 
     def _encode_batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Floats, list[Floats]]]:
@@ -237,12 +237,12 @@ class E5Model:
         size = 0
         for number in sorted(range(len(texts)), key=lambda number: len(tokens[number])):
             if batch and size + len(tokens[number]) > _BATCH_TOKENS:
-                yield batch, *self._forward([tokens[at] for at in batch])
+                yield batch, *self._forward([tokens[index] for index in batch])
                 batch, size = [], 0
             batch.append(number)
             size += len(tokens[number])
         if batch:
-            yield batch, *self._forward([tokens[at] for at in batch])
+            yield batch, *self._forward([tokens[index] for index in batch])
 
     def word_likelihood(self, word: str) -> float:
         """Return the log probability of a word in lower case, per character."""
@@ -286,8 +286,8 @@ class E5Model:
         out = np.empty((len(qkv), width), np.float32)
         scale = np.float32((width // heads) ** -0.5)
         for start, end in pairwise(cuts):
-            own = qkv[start:end].reshape(end - start, 3, heads, width // heads)
-            query, key, value = own.transpose(1, 2, 0, 3)
+            part = qkv[start:end].reshape(end - start, 3, heads, width // heads)
+            query, key, value = part.transpose(1, 2, 0, 3)
             scores = query @ key.transpose(0, 2, 1)
             scores *= scale
             scores -= scores.max(axis=2, keepdims=True)
@@ -382,12 +382,12 @@ TokenCodes = NDArray[np.uint8]
 
 # The levels of a two-bit quantizer with the least error for a normal distribution, and the limits between
 # them, in standard deviations (Max, "Quantizing for minimum distortion", 1960).
-_LEVELS = np.array([-1.510, -0.4528, 0.4528, 1.510], np.float32)
-_LIMITS = np.array([-0.9816, 0.0, 0.9816], np.float32)
-_PER_BYTE = 4
+_CODE_LEVELS = np.array([-1.510, -0.4528, 0.4528, 1.510], np.float32)
+_CODE_LIMITS = np.array([-0.9816, 0.0, 0.9816], np.float32)
+_CODES_PER_BYTE = 4
 _SHIFTS = np.arange(0, 8, 2, dtype=np.uint8)
 # The four levels of each byte.
-_LEVELS_BY_BYTE = _LEVELS[np.arange(256, dtype=np.uint8)[:, None] >> _SHIFTS & 3]
+_LEVELS_BY_BYTE = _CODE_LEVELS[np.arange(256, dtype=np.uint8)[:, None] >> _SHIFTS & 3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,12 +400,12 @@ class TokenCodec:
     @property
     def code_bytes(self) -> int:
         """The size of the code of a token."""
-        return len(self.means) // _PER_BYTE
+        return len(self.means) // _CODES_PER_BYTE
 
     def encode(self, vectors: Floats) -> TokenCodes:
         """Return the codes of vectors of shape (tokens, dimensions)."""
-        levels = np.searchsorted(_LIMITS, (vectors - self.means) / self.deviations).astype(np.uint8)
-        parts = levels.reshape(len(vectors), self.code_bytes, _PER_BYTE) << _SHIFTS
+        levels = np.searchsorted(_CODE_LIMITS, (vectors - self.means) / self.deviations).astype(np.uint8)
+        parts = levels.reshape(len(vectors), self.code_bytes, _CODES_PER_BYTE) << _SHIFTS
         codes: TokenCodes = np.bitwise_or.reduce(parts, axis=2)
         return codes
 
@@ -547,7 +547,7 @@ class E5Encoder:
     def encode_with_tokens(self, texts: Sequence[str]) -> tuple[Vectors, Sequence[TokenCodes]]:
         """Return what `encode_passages` does, and the codes of the tokens of each text."""
         vectors, tokens = self._load().encode_with_tokens([PASSAGE_PREFIX + text for text in texts])
-        return vectors, [self.token_codec.encode(own) for own in tokens]
+        return vectors, [self.token_codec.encode(vectors_of_text) for vectors_of_text in tokens]
 
     @cached_property
     def token_codec(self) -> TokenCodec:

@@ -57,8 +57,8 @@ class _StoreState:
         """Return the row of each key, -1 for those without a record."""
         if not len(self.keys):
             return np.full(len(keys), -1, np.intp)
-        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return np.where(self.keys[at] == keys, self.order[at], -1)
+        positions = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where(self.keys[positions] == keys, self.order[positions], -1)
 
 
 class _RecordStore:
@@ -156,8 +156,8 @@ class _RecordStore:
         size = max(_BLOCK_BYTES // self._type.itemsize, 1)
         blocks = range(len(old.records), len(records), size)
         added_rows, added_keys = [old.order], [old.keys]
-        for at in blocks:
-            intact = at + _intact_rows(records[at : at + size])
+        for start in blocks:
+            intact = start + _intact_rows(records[start : start + size])
             added_rows.append(intact)
             added_keys.append(records["key"][intact])
             _release_pages(records)
@@ -255,13 +255,15 @@ class TokenStore(_RecordStore):
 
         Raises OSError if they cannot be written. They, and all later ones, are then kept in memory.
         """
-        counts = np.array([len(own) for own in codes], np.int64)
+        counts = np.array([len(codes_of_text) for codes_of_text in codes], np.int64)
         record_keys, records_per_key = _record_keys(keys, counts)
         new = np.zeros(len(record_keys), self._type)
         new["key"], new["tokens"] = record_keys, np.repeat(counts, records_per_key)
-        for own, end, count in zip(codes, np.cumsum(records_per_key).tolist(), records_per_key, strict=True):
+        for codes_of_text, end, count in zip(
+            codes, np.cumsum(records_per_key).tolist(), records_per_key, strict=True
+        ):
             padded = np.zeros((count * _TOKENS_PER_RECORD, self._code_bytes), np.uint8)
-            padded[: len(own)] = own
+            padded[: len(codes_of_text)] = codes_of_text
             new["codes"][end - count : end] = padded.reshape(count, _TOKENS_PER_RECORD, self._code_bytes)
         self._append(new)
 
@@ -284,12 +286,12 @@ class TokenStore(_RecordStore):
 
     def missing(self, keys: Keys) -> Rows:
         """Return the positions in `keys` of those that lack a record, ascending, one for equal keys."""
-        _, at = np.unique(keys, return_index=True)
-        first = self.rows(keys[at])
-        counts = np.zeros(len(at), np.int64)
+        _, distinct = np.unique(keys, return_index=True)
+        first = self.rows(keys[distinct])
+        counts = np.zeros(len(distinct), np.int64)
         counts[first >= 0] = self._snapshot.records["tokens"][first[first >= 0]]
-        record_keys, records_per_key = _record_keys(keys[at], counts)
-        is_missing = np.repeat(at, records_per_key)[self.rows(record_keys) < 0]
+        record_keys, records_per_key = _record_keys(keys[distinct], counts)
+        is_missing = np.repeat(distinct, records_per_key)[self.rows(record_keys) < 0]
         return np.unique(is_missing)
 
     def compact(self, keys: Keys) -> None:
@@ -344,7 +346,7 @@ class EncoderText(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Embeddings:
+class EmbeddingStore:
     """An encoder, the store of its vectors, and that of the token codes of passages if these are compared."""
 
     encoder: Encoder
@@ -352,7 +354,7 @@ class Embeddings:
     tokens: TokenStore | None = None
 
     @classmethod
-    def open(cls, encoder: Encoder, folder: Path | None) -> "Embeddings":
+    def open(cls, encoder: Encoder, folder: Path | None) -> "EmbeddingStore":
         """Return the encoder with the stores in a folder, or in memory."""
         code_bytes = encoder.token_codec.code_bytes
         return cls(
@@ -389,7 +391,7 @@ class Embeddings:
         parts = _encode_in_threads(self.encoder.encode_with_tokens, with_tokens, threads)
         if not texts:
             return
-        codes = [own for _, part in parts for own in part]
+        codes = [codes_of_text for _, part in parts for codes_of_text in part]
         vectors = [part for part, _ in parts] + _encode_in_threads(
             self.encoder.encode_passages, others, threads
         )
@@ -422,7 +424,7 @@ def _encode_in_threads(
     if not texts:
         return []
     size = -(-len(texts) // threads)
-    parts = [[text.text for text in texts[at : at + size]] for at in range(0, len(texts), size)]
+    parts = [[text.text for text in texts[start : start + size]] for start in range(0, len(texts), size)]
     if len(parts) == 1:
         return [encode(parts[0])]
     with ThreadPoolExecutor(threads) as pool:
@@ -481,13 +483,13 @@ class VectorIndex:
         sample = store.vectors(sample_rows(rows))
         mean: Vectors = sample.mean(axis=0) if len(sample) else np.zeros(sample.shape[1], np.float32)
         bits = [
-            _sign_bits(store.vectors(rows[at : at + _VECTORS_PER_BLOCK]) - mean)
-            for at in range(0, len(rows), _VECTORS_PER_BLOCK)
+            _sign_bits(store.vectors(rows[start : start + _VECTORS_PER_BLOCK]) - mean)
+            for start in range(0, len(rows), _VECTORS_PER_BLOCK)
         ]
-        own = {str(language): rows[languages == language] for language in np.unique(languages)}
+        by_language = {str(language): rows[languages == language] for language in np.unique(languages)}
         samples = {
             language: store.vectors(sample_rows(of_language))
-            for language, of_language in own.items()
+            for language, of_language in by_language.items()
             if _MIN_LANGUAGE_VECTORS <= len(of_language) < len(rows)
         }
         packed = np.concatenate(bits) if bits else _sign_bits(sample)
@@ -520,11 +522,11 @@ class VectorIndex:
         """
         by_language: dict[str, float] = {}
         for language in set(languages):
-            own = baseline(self.samples.get(language, self.sample), question)
+            of_language = baseline(self.samples.get(language, self.sample), question)
             if language in mean_vectors:
                 count, prior = len(self.rows), float(mean_vectors[language] @ question) - _LOWER_HALF_OFFSET
-                own = (count * own + _PRIOR_VECTORS * prior) / (count + _PRIOR_VECTORS)
-            by_language[language] = own
+                of_language = (count * of_language + _PRIOR_VECTORS * prior) / (count + _PRIOR_VECTORS)
+            by_language[language] = of_language
         return np.array([by_language[language] for language in languages], np.float32)
 
 

@@ -82,7 +82,7 @@ class Index(Protocol):
         """Return for misspelt words the words of the passages that were probably meant."""
 
 
-class DocumentIndex(Index, Protocol):
+class ReadableIndex(Index, Protocol):
     """An index that can also read the documents it holds."""
 
     @property
@@ -92,13 +92,13 @@ class DocumentIndex(Index, Protocol):
     def without_encoder(self) -> Index:
         """Return the same index without its encoder, to answer from when that fails."""
 
-    async def document_passages(self, document: str, first: int, count: int) -> Sequence[Passage]:
+    async def document_passages(self, document_id: str, first: int, count: int) -> Sequence[Passage]:
         """Return up to `count` passages of the document with this id, from its `first` one on."""
 
-    async def ordinal(self, passage: str) -> int | None:
+    async def ordinal(self, passage_id: str) -> int | None:
         """Return the position in its document of the passage with this id, None when there is none."""
 
-    async def sections(self, name: str) -> tuple[Section, ...]:
+    async def sections(self, document_name: str) -> tuple[Section, ...]:
         """Return the headings, with text below them, of the document with this name, in document order."""
 
     async def ping(self) -> None:

@@ -198,15 +198,15 @@ class ForwardIndex:
     piece_tokens: NDArray[np.uint16]
 
     @classmethod
-    def build(cls, passages: Sequence[Passage], longest_piece: int) -> tuple[Self, list[str]]:
+    def build(cls, passages: Sequence[Passage], max_piece_chars: int) -> tuple[Self, list[str]]:
         """Return the forward index of passages, and the folded words of its forms.
 
-        `longest_piece` is in characters. Raises ValueError for passages of more than 65,535 characters.
+        `max_piece_chars` is in characters. Raises ValueError for passages of more than 65,535 characters.
         """
         if any(len(passage.text) > _MAX_PASSAGE_CHARS for passage in passages):
             raise ValueError(f"a passage is longer than {_MAX_PASSAGE_CHARS} characters")
         forms, words, tokens, starts = _tokenize_passages(passages)
-        cuts = [_cut(passage, longest_piece) for passage in passages]
+        cuts = [_cut(passage, max_piece_chars) for passage in passages]
         rows = RaggedArray.from_rows([[piece.start for piece in row] for row in cuts], np.uint16)
         piece_ends = np.fromiter((piece.end for row in cuts for piece in row), np.uint16)
         return cls(forms, tokens, starts, rows, piece_ends, _count_piece_tokens(tokens, starts, rows)), words
@@ -287,13 +287,13 @@ def _join_shifted(parts: Sequence[RaggedArray], first: Sequence[int]) -> RaggedA
     )
 
 
-def _cut(passage: Passage, longest: int) -> list[Span]:
+def _cut(passage: Passage, max_piece_chars: int) -> list[Span]:
     """Return the pieces of a passage: those of each of its paragraphs."""
     bounds = pairwise([0, *passage.paragraphs, len(passage.text)])
     return [
         Span(start + piece.start, start + piece.end)
         for start, end in bounds
-        for piece in pieces(passage.text[start:end], passage.language, longest)
+        for piece in pieces(passage.text[start:end], passage.language, max_piece_chars)
     ]
 
 
@@ -313,7 +313,7 @@ def _count_piece_tokens(
 
 def heading_text(passage: Passage) -> str:
     """Return the file name, the title and the headings of a passage, one per line."""
-    return "\n".join((name_words(passage.document), passage.title, *passage.heading))
+    return "\n".join((name_words(passage.document_name), passage.title, *passage.heading))
 
 
 def heading_tokens(passages: Sequence[Passage]) -> tuple[Vocabulary, RaggedArray]:
@@ -326,9 +326,9 @@ def heading_tokens(passages: Sequence[Passage]) -> tuple[Vocabulary, RaggedArray
     parts: list[Vocabulary] = []
     first = 0
     for language in dict.fromkeys(language for language, _ in numbers):
-        own = {text: number for (other, text), number in numbers.items() if other == language}
-        tokenized = tokenize_all(list(own), language)
-        for row, number in enumerate(own.values()):
+        in_language = {text: number for (other, text), number in numbers.items() if other == language}
+        tokenized = tokenize_all(list(in_language), language)
+        for row, number in enumerate(in_language.values()):
             rows[number] = (tokenized.tokens.row(row) + first).tolist()
         parts.append(tokenized.vocabulary)
         first += len(tokenized.vocabulary)

@@ -182,9 +182,11 @@ class Vocabulary:
         is_likely = np.zeros(1 << 16, np.bool_)
         is_likely[codes & 0xFFFF] = True
         positions = np.flatnonzero(is_likely[self.grams.values & 0xFFFF])
-        at = np.minimum(np.searchsorted(codes[order], self.grams.values[positions]), len(codes) - 1)
-        matches = codes[order][at] == self.grams.values[positions]
-        return order[at[matches]], np.searchsorted(self.grams.offsets, positions[matches], side="right") - 1
+        nearest = np.minimum(np.searchsorted(codes[order], self.grams.values[positions]), len(codes) - 1)
+        matches = codes[order][nearest] == self.grams.values[positions]
+        return order[nearest[matches]], np.searchsorted(
+            self.grams.offsets, positions[matches], side="right"
+        ) - 1
 
     def map_terms(self, terms: Mapping[int, int]) -> NDArray[np.intp]:
         """Return for each form the value in `terms` of its term's digest, or -1."""
@@ -192,8 +194,8 @@ class Vocabulary:
         if not len(wanted):
             return np.full(len(self), -1)
         values = np.array([terms[term] for term in wanted.tolist()], np.intp)
-        at = np.minimum(np.searchsorted(wanted, self.terms), len(wanted) - 1)
-        return np.where(wanted[at] == self.terms, values[at], -1)
+        nearest = np.minimum(np.searchsorted(wanted, self.terms), len(wanted) - 1)
+        return np.where(wanted[nearest] == self.terms, values[nearest], -1)
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> "Vocabulary":
@@ -251,7 +253,7 @@ Float32Array = NDArray[np.float32]
 Ordinals = NDArray[np.intp]
 
 
-class Weighting(BM25Plus):  # type: ignore[misc]  # rank-bm25 has no types
+class BM25Weights(BM25Plus):  # type: ignore[misc]  # rank-bm25 has no types
     """rank-bm25's weights for statistics that are counted already."""
 
     def __init__(self, size: int, length: int) -> None:
@@ -363,8 +365,8 @@ class InvertedIndex:
         """Return the row of each term, -1 for those in no passage."""
         if not len(self.terms):
             return [-1] * len(terms)
-        at = np.minimum(self.terms.searchsorted(terms), len(self.terms) - 1)
-        rows: list[int] = np.where(self.terms.take(at) == terms, at, -1).tolist()
+        nearest = np.minimum(self.terms.searchsorted(terms), len(self.terms) - 1)
+        rows: list[int] = np.where(self.terms.take(nearest) == terms, nearest, -1).tolist()
         return rows
 
     def posting_list(self, row: int) -> NDArray[np.uint32]:
@@ -394,9 +396,9 @@ def term_frequencies(passages: Ordinals, lists: Sequence[NDArray[np.uint32]]) ->
     """Return the frequency of each posting list's term in each passage, shape (terms, passages)."""
     wanted = passages.astype(np.uint32) << FREQUENCY_BITS
     postings = np.zeros((len(lists), len(passages)), np.uint32)
-    for row, own in zip(postings, lists, strict=True):
-        if len(own):
-            own.take(own.searchsorted(wanted), out=row, mode="clip")
+    for row, posting_list in zip(postings, lists, strict=True):
+        if len(posting_list):
+            posting_list.take(posting_list.searchsorted(wanted), out=row, mode="clip")
     # Where a passage does not have the term, the search ended at the posting of another passage.
     postings[postings ^ wanted > _FREQUENCY_MASK] = 0
     return decode_frequencies(postings)
@@ -449,7 +451,10 @@ def top_passages(
     order = sorted(range(len(query.lists)), key=lambda term: -query.weights[term])
     lists = [query.lists[term] for term in order]
     weights = [query.weights[term] for term in order]
-    bounds = [weight * (K1 + 1) if len(own) else 0.0 for weight, own in zip(weights, lists, strict=True)]
+    bounds = [
+        weight * (K1 + 1) if len(posting_list) else 0.0
+        for weight, posting_list in zip(weights, lists, strict=True)
+    ]
     # What the terms from each one on can add to a score.
     remaining = [*accumulate(reversed(bounds), initial=0.0)][::-1]
     passages, approximate, added = _accumulate(query, order, remaining, limit, min_score, sums)
@@ -471,8 +476,8 @@ def top_passages(
     frequencies = np.vstack((term_frequencies(passages, lists[:added]), frequencies))
     gained = term_scores(frequencies, np.array(weights)[:, None], query.exact_norms(passages))
     scores = np.zeros(len(passages))
-    for at in sorted(range(len(order)), key=order.__getitem__):
-        scores += gained[at]
+    for index in sorted(range(len(order)), key=order.__getitem__):
+        scores += gained[index]
     is_top = (scores >= max(min_score, kth_best(scores, limit))) & (scores > 0)
     return passages[is_top], scores[is_top]
 
@@ -546,15 +551,15 @@ def _add_terms(query: SegmentQuery, terms: Sequence[int], sums: Float32Array) ->
     lists = [query.lists[term] for term in terms]
     postings = np.concatenate(lists)
     term_weights = np.array([query.weights[term] * (K1 + 1) for term in terms], np.float32)
-    weights = np.repeat(term_weights, [len(own) for own in lists])
-    for at in range(0, len(postings), _POSTINGS_PER_SUM):
-        block = postings[at : at + _POSTINGS_PER_SUM]
+    weights = np.repeat(term_weights, [len(posting_list) for posting_list in lists])
+    for start in range(0, len(postings), _POSTINGS_PER_SUM):
+        block = postings[start : start + _POSTINGS_PER_SUM]
         passages = decode_passages(block)
         frequencies = decode_frequencies(block, np.float32)
         gained = query.approximate_norms.take(passages)
         gained += frequencies
         np.divide(frequencies, gained, out=gained)
-        gained *= weights[at : at + _POSTINGS_PER_SUM]
+        gained *= weights[start : start + _POSTINGS_PER_SUM]
         np.add.at(sums, passages, gained)
         blocks.append(passages)
     return blocks

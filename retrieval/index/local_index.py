@@ -13,20 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
-from retrieval.embeddings.vector_store import DenseIndex, Embeddings, EncoderText, VectorIndex, VectorStore
+from retrieval.embeddings.vector_store import (
+    DenseIndex,
+    EmbeddingStore,
+    EncoderText,
+    VectorIndex,
+    VectorStore,
+)
 from retrieval.errors import DamagedError
 from retrieval.index import segment_writer
 from retrieval.index.candidates import Candidates, MeaningScores
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.inverted_index import (
     MAX_HEADING_CANDIDATES,
+    BM25Weights,
     Float32Array,
     InvertedIndex,
     Ordinals,
     RaggedArray,
     Scores,
     SegmentQuery,
-    Weighting,
     decode_passages,
     digests,
     heading_weight,
@@ -40,7 +46,7 @@ from retrieval.index.segment import LiveSegment, Passages
 from retrieval.index.spelling import find_correction
 from retrieval.language import tokenize
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model import Passage, Section, document_id, document_of
+from retrieval.model import Passage, Section, document_id_of, make_document_id
 
 # A search of more postings takes 5 ms or more and runs in a thread; handing it over costs 0.1 ms.
 _MAX_POSTINGS_ON_EVENT_LOOP = 1_000_000
@@ -77,14 +83,16 @@ class Hits:
 class LocalIndex:
     """All passages of a library, in `segments`. Never changes."""
 
-    def __init__(self, segments: Sequence[LiveSegment] = (), embeddings: Embeddings | None = None) -> None:
+    def __init__(
+        self, segments: Sequence[LiveSegment] = (), embeddings: EmbeddingStore | None = None
+    ) -> None:
         self.segments = tuple(segments)
         self.embeddings = embeddings
         self._dense: DenseIndex | None = None
         self.size = sum(live.size for live in segments)
         counted = sum((live.languages for live in segments), Counter[str]())
         self.languages = tuple(sorted(counted, key=lambda language: (-counted[language], language)))
-        self._weighting = Weighting(self.size, sum(live.length for live in segments))
+        self._weighting = BM25Weights(self.size, sum(live.length for live in segments))
         # Arrays to add scores in, reused from search to search.
         self._sums: list[Sequence[Float32Array]] = []
         self._searches = 0
@@ -93,21 +101,21 @@ class LocalIndex:
         )
 
     @classmethod
-    def build(cls, passages: Sequence[Passage], longest_piece: int) -> Self:
+    def build(cls, passages: Sequence[Passage], max_piece_chars: int) -> Self:
         """Return an index of the passages that is kept as long as it is used."""
         if not passages:
             return cls()
         with tempfile.TemporaryDirectory() as folder:
-            return cls([LiveSegment(segment_writer.write_segment(Path(folder), passages, longest_piece))])
+            return cls([LiveSegment(segment_writer.write_segment(Path(folder), passages, max_piece_chars))])
 
     @cached_property
     def _approximate_norms(self) -> list[Float32Array]:
         return [live.approximate_norms(self._weighting) for live in self.segments]
 
-    def passages_of(self, identity: str) -> Passages:
+    def passages_of(self, document_id: str) -> Passages:
         """Return the passages of the document with this id, none when there is no such document."""
         for live in self.segments:
-            ordinal = live.segment.document_ordinal(identity)
+            ordinal = live.segment.document_ordinal(document_id)
             if ordinal is not None and ordinal not in live.deleted:
                 return Passages(live.segment, *live.segment.document_starts[ordinal : ordinal + 2].tolist())
         return Passages(None, 0, 0)
@@ -130,14 +138,16 @@ class LocalIndex:
     def without_encoder(self) -> "LocalIndex":
         return LocalIndex(self.segments)
 
-    async def document_passages(self, document: str, first: int, count: int) -> Sequence[Passage]:
-        return self.passages_of(document)[first : first + count]
+    async def document_passages(self, document_id: str, first: int, count: int) -> Sequence[Passage]:
+        return self.passages_of(document_id)[first : first + count]
 
-    async def ordinal(self, passage: str) -> int | None:
-        return self.passages_of(document_of(passage)).ordinal(passage)
+    async def ordinal(self, passage_id: str) -> int | None:
+        return self.passages_of(document_id_of(passage_id)).ordinal(passage_id)
 
-    async def sections(self, name: str) -> tuple[Section, ...]:
-        return table_of_contents(passage.heading for passage in self.passages_of(document_id(name)))
+    async def sections(self, document_name: str) -> tuple[Section, ...]:
+        return table_of_contents(
+            passage.heading for passage in self.passages_of(make_document_id(document_name))
+        )
 
     async def ping(self) -> None:
         """Do nothing: an index on this machine can always be searched."""
@@ -185,14 +195,16 @@ class LocalIndex:
         """
         wanted = digests(terms)
         lists = [live.heading_posting_lists(wanted) for live in self.segments]
-        counts = [sum(len(of_segment[at]) for of_segment in lists) for at in range(len(terms))]
+        counts = [sum(len(of_segment[index]) for of_segment in lists) for index in range(len(terms))]
         used = rarest_terms(counts)
         idf = self._weighting.inverse_document_frequency
         weights = np.array([idf(count) if count else 0.0 for count in frequencies])[:, None]
         positions: list[tuple[float, int, int]] = []
-        for ordinal, (live, own, body) in enumerate(zip(self.segments, lists, bodies, strict=True)):
-            passages = [decode_passages(own[at]) for at in used]
-            gains = [np.full(len(own[at]), heading_weight(counts[at], self.size)) for at in used]
+        for ordinal, (live, posting_lists, body) in enumerate(zip(self.segments, lists, bodies, strict=True)):
+            passages = [decode_passages(posting_lists[index]) for index in used]
+            gains = [
+                np.full(len(posting_lists[index]), heading_weight(counts[index], self.size)) for index in used
+            ]
             numbers, which = np.unique(np.concatenate([*passages, np.zeros(0, np.intp)]), return_inverse=True)
             if not len(numbers):
                 continue
@@ -268,10 +280,12 @@ class LocalIndex:
         wholes = wanted.intersection(self.whole_keys().tolist())
         for live in self.segments:
             segment, left = live.segment, np.array(sorted(wanted), np.uint64)
-            own = np.repeat(np.arange(len(segment)), segment.encoder_keys.lengths)
-            numbers = np.unique(own[np.isin(segment.encoder_keys.values, left) & _live_keys(live)])
-            for at in range(0, len(numbers), _PASSAGES_PER_READ):
-                for text in segment.encoder_texts(numbers[at : at + _PASSAGES_PER_READ].tolist()):
+            passage_of_text = np.repeat(np.arange(len(segment)), segment.encoder_keys.lengths)
+            numbers = np.unique(
+                passage_of_text[np.isin(segment.encoder_keys.values, left) & _live_keys(live)]
+            )
+            for start in range(0, len(numbers), _PASSAGES_PER_READ):
+                for text in segment.encoder_texts(numbers[start : start + _PASSAGES_PER_READ].tolist()):
                     if text.key in wanted:
                         wanted.discard(text.key)
                         yield text._replace(is_whole=text.key in wholes)
@@ -297,8 +311,8 @@ class LocalIndex:
         """Return the posting lists of terms, and their document frequencies."""
         wanted = digests(terms)
         by_segment = [live.posting_lists(wanted) for live in self.segments]
-        lists = [[own for own, _ in of_segment] for of_segment in by_segment]
-        return lists, [sum(of_segment[at][1] for of_segment in by_segment) for at in range(len(terms))]
+        lists = [[posting_list for posting_list, _ in of_segment] for of_segment in by_segment]
+        return lists, [sum(of_segment[index][1] for of_segment in by_segment) for index in range(len(terms))]
 
     def _top_hits(self, lists: PostingLists, frequencies: Sequence[int], limit: int) -> Hits:
         if not any(frequencies):
@@ -312,10 +326,12 @@ class LocalIndex:
             sums = [np.zeros(len(live.segment), np.float32) for live in self.segments]
         results: list[tuple[Ordinals, Scores]] = []
         min_score = 0.0
-        for live, own, approximate_norms, segment_sums in zip(
+        for live, posting_lists, approximate_norms, segment_sums in zip(
             self.segments, lists, self._approximate_norms, sums, strict=True
         ):
-            query = SegmentQuery(own, weights, approximate_norms, partial(self._norms, live.segment.postings))
+            query = SegmentQuery(
+                posting_lists, weights, approximate_norms, partial(self._norms, live.segment.postings)
+            )
             results.append(top_passages(query, limit, min_score, segment_sums))
             min_score = max(min_score, kth_best(np.concatenate([scores for _, scores in results]), limit))
         self._sums.append(sums)
@@ -348,30 +364,30 @@ class LocalIndex:
             position: self.segments[position[0]].segment.document_name(position[1]).name
             for position in set(documents)
         }
-        rank = {name: at for at, name in enumerate(sorted(names.values()))}
+        rank = {name: index for index, name in enumerate(sorted(names.values()))}
         of_document = np.array([rank[names[position]] for position in documents])
         return np.lexsort((hits.numbers, of_document, -hits.scores))
 
     def _read_passages(self, hits: Hits) -> tuple[list[Passage], ForwardIndex, RaggedArray]:
         """Return the passages of hits, their rows of the forward index, and their encoder keys."""
         present = np.unique(hits.segments).tolist()
-        own = [np.flatnonzero(hits.segments == live) for live in present]
+        positions = [np.flatnonzero(hits.segments == live) for live in present]
         read = [
-            self.segments[live].segment.candidates(hits.numbers[at].tolist())
-            for live, at in zip(present, own, strict=True)
+            self.segments[live].segment.candidates(hits.numbers[of_live].tolist())
+            for live, of_live in zip(present, positions, strict=True)
         ]
         rows = [
-            self.segments[live].segment.encoder_keys.take(hits.numbers[at])
-            for live, at in zip(present, own, strict=True)
+            self.segments[live].segment.encoder_keys.take(hits.numbers[of_live])
+            for live, of_live in zip(present, positions, strict=True)
         ]
         passages, forward = read[0] if read else ([], ForwardIndex.join([]))
         keys = RaggedArray.join(rows) if rows else RaggedArray.from_rows([], np.uint64)
         if len(read) < 2:  # noqa: PLR2004
             return passages, forward, keys
-        order = np.argsort([position for at in own for position in at.tolist()])
+        order = np.argsort([position for of_live in positions for position in of_live.tolist()])
         passages = [passage for some, _ in read for passage in some]
         forward = ForwardIndex.join([of_segment for _, of_segment in read])
-        return [passages[at] for at in order.tolist()], forward.take(order), keys.take(order)
+        return [passages[index] for index in order.tolist()], forward.take(order), keys.take(order)
 
 
 def build_dense_index(segments: Sequence[LiveSegment], store: VectorStore) -> DenseIndex:
@@ -402,13 +418,16 @@ def build_dense_index(segments: Sequence[LiveSegment], store: VectorStore) -> De
 
 
 def _compare_tokens(
-    embeddings: Embeddings, question: QuestionVectors, keys: NDArray[np.uint64], ordinals: NDArray[np.intp]
+    embeddings: EmbeddingStore,
+    question: QuestionVectors,
+    keys: NDArray[np.uint64],
+    ordinals: NDArray[np.intp],
 ) -> NDArray[np.float32] | None:
     """Return how similar the passages with these keys are to each token of a question."""
-    found = embeddings.tokens.find(keys[ordinals]) if embeddings.tokens else None
-    if found is None or not len(question.tokens):
+    token_codes = embeddings.tokens.find(keys[ordinals]) if embeddings.tokens else None
+    if token_codes is None or not len(question.tokens):
         return None
-    counts, codes = found
+    counts, codes = token_codes
     has_tokens = counts > 0
     if not has_tokens.any():
         return None

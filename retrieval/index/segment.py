@@ -26,11 +26,11 @@ from retrieval.embeddings.vector_store import EncoderText
 from retrieval.errors import DamagedError
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.inverted_index import (
+    BM25Weights,
     Float32Array,
     InvertedIndex,
     RaggedArray,
     Vocabulary,
-    Weighting,
     decode_passages,
     digest,
     digests,
@@ -162,7 +162,7 @@ class SpellingDictionary:
         if bucket not in self.buckets:
             return []
         text = self._arrays.read("spelling", *self.buckets[bucket]).decode("utf-8", "surrogatepass")
-        return [text[at : at + bucket[1]] for at in range(0, len(text), bucket[1])]
+        return [text[start : start + bucket[1]] for start in range(0, len(text), bucket[1])]
 
 
 def encode_line_marks(passage: Passage) -> list[int]:
@@ -273,9 +273,9 @@ class Segment:
         """Return the ordinal of each passage's document."""
         return np.searchsorted(self.document_starts, passages, side="right") - 1
 
-    def document_ordinal(self, document: str) -> int | None:
+    def document_ordinal(self, document_id: str) -> int | None:
         """Return the ordinal of the document with this id, or None."""
-        (ordinals,) = np.nonzero(self.arrays["document_names"] == np.uint64(digest(document)))
+        (ordinals,) = np.nonzero(self.arrays["document_names"] == np.uint64(digest(document_id)))
         return int(ordinals[-1]) if len(ordinals) else None
 
     def document_ordinals(self, documents: Sequence[str]) -> list[int]:
@@ -350,15 +350,15 @@ class Segment:
         records = [_split_record(row, length) for row, length in zip(rows, lengths, strict=True)]
         return list(zip(records, documents, strict=True))
 
-    def _parse(self, body: bytes, document: int) -> Passage:
+    def _parse(self, body: bytes, document_ordinal: int) -> Passage:
         decoded = body.decode()
         head, end = _decode_json(decoded)
-        identity, start, heading, line, paragraph, language, page, unit, label, lines, *later = head
+        passage_id, start, heading, line, paragraph, language, page, unit, label, lines, *later = head
         paragraphs, labels, *scan = later
         text = decoded[end + 1 :]
-        name, title = self.document_name(document)
+        name, title = self.document_name(document_ordinal)
         return Passage(
-            identity,
+            passage_id,
             name,
             title,
             Span(start, start + len(text)),
@@ -426,12 +426,12 @@ class Passages(Sequence[Passage]):
             raise IndexError(at)
         return self._segment.passages([selected])[0]
 
-    def ordinal(self, identity: str) -> int | None:
+    def ordinal(self, passage_id: str) -> int | None:
         """Return the position in this sequence of the passage with this id, or None."""
         if self._segment is None:
             return None
         names = self._segment.arrays["passage_names"][self._numbers.start : self._numbers.stop]
-        (positions,) = np.nonzero(names == np.uint64(digest(identity)))
+        (positions,) = np.nonzero(names == np.uint64(digest(passage_id)))
         return int(positions[0]) if len(positions) else None
 
 
@@ -476,15 +476,19 @@ class LiveSegment:
         """
         postings, deleted_counts = self.segment.postings, self._deleted_counts
         lists = ((row, postings.posting_list(row)) for row in postings.rows(terms))
-        return [(own, len(own) - deleted_counts.get(row, 0)) for row, own in lists]
+        return [(posting_list, len(posting_list) - deleted_counts.get(row, 0)) for row, posting_list in lists]
 
     def heading_posting_lists(self, terms: NDArray[np.uint64]) -> list[NDArray[np.uint32]]:
         """Return for each term, by digest, the postings of the passages whose heading fields have it."""
         fields = self.segment.heading_fields
         lists = [fields.posting_list(row) for row in fields.rows(terms)]
-        return [own[self.alive[decode_passages(own)]] for own in lists] if self.deleted else lists
+        return (
+            [posting_list[self.alive[decode_passages(posting_list)]] for posting_list in lists]
+            if self.deleted
+            else lists
+        )
 
-    def approximate_norms(self, weighting: Weighting) -> Float32Array:
+    def approximate_norms(self, weighting: BM25Weights) -> Float32Array:
         """Return the length norm of each passage in 32 bits, shape (passages,).
 
         Deleted passages have an infinite norm, so that every term scores 0 in them.

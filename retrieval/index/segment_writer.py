@@ -20,19 +20,23 @@ from retrieval.index import segment, spelling
 from retrieval.index.forward_index import ForwardIndex, heading_tokens
 from retrieval.index.inverted_index import MAX_SEGMENT_PASSAGES, InvertedIndex, Vocabulary, digests, row_ends
 from retrieval.index.segment import SUFFIX, ArrayWriter, LiveSegment, Mask, MaskedSegment, Segment
-from retrieval.model import Passage, document_of
+from retrieval.model import Passage, document_id_of
 
 
-def write_segment(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
+def write_segment(folder: Path, passages: Sequence[Passage], max_piece_chars: int) -> Segment:
     """Index passages (at least one) in a new file in `folder`.
 
-    A document's passages come one after the other. `longest_piece` is in characters. Raises OSError, and
+    A document's passages come one after the other. `max_piece_chars` is in characters. Raises OSError, and
     ValueError if a passage is too long or there are too many.
     """
-    forward, words = ForwardIndex.build(passages, longest_piece)
+    forward, words = ForwardIndex.build(passages, max_piece_chars)
     postings = InvertedIndex.build(forward.vocabulary, forward.tokens)
-    documents = [list(own) for _, own in groupby(passages, lambda passage: passage.document)]
-    names = [json.dumps([own[0].document, own[0].title]).encode() for own in documents]
+    documents = [
+        list(of_document) for _, of_document in groupby(passages, lambda passage: passage.document_name)
+    ]
+    names = [
+        json.dumps([of_document[0].document_name, of_document[0].title]).encode() for of_document in documents
+    ]
     heading_fields = InvertedIndex.build(*heading_tokens(passages))
     encoder_keys = segment.encoder_keys(passages, forward.pieces, forward.piece_ends)
     languages = Counter(passage.language for passage in passages)
@@ -52,7 +56,7 @@ def write_segment(folder: Path, passages: Sequence[Passage], longest_piece: int)
         writer.add("passage_names", digests(passage.id for passage in passages))
         writer.add("passage_languages", np.array([codes[passage.language] for passage in passages], np.uint8))
         writer.add("documents", _row_offsets(documents))
-        writer.add("document_names", digests(document_of(own[0].id) for own in documents))
+        writer.add("document_names", digests(document_id_of(of_document[0].id) for of_document in documents))
         writer.add("document_offsets", _row_offsets(names))
         writer.add("document_rows", np.frombuffer(b"".join(names), np.uint8))
         buckets = spelling.write_buckets(spelling.group_words(words), writer)
@@ -264,11 +268,11 @@ def _choose_segments(segments: Sequence[LiveSegment], max_passages: int) -> list
     """Return the segments to merge next, none when all is done. `segments` come largest first."""
     chosen: list[LiveSegment] = []
     size = 0
-    for at, live in reversed(list(enumerate(segments))):
+    for index, live in reversed(list(enumerate(segments))):
         if size + live.size > min(max_passages, MAX_SEGMENT_PASSAGES):
             break
         if live.size <= 2 * size:
-            chosen = list(segments[at:])
+            chosen = list(segments[index:])
         size += live.size
     if len(chosen) > 1:
         return chosen

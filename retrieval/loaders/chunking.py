@@ -16,8 +16,8 @@ from retrieval.model import (
     ScanMark,
     Section,
     Span,
-    Table,
-    passage_id,
+    TableSpan,
+    make_passage_id,
 )
 from retrieval.sentences import LEAD_IN_ENDINGS, pieces
 
@@ -73,8 +73,8 @@ def split_passages(document: Document) -> Iterator[Passage]:
             words = span.of(text)
             page = bisect_right(document.pages, span.start, key=lambda page: page.start)
             yield Passage(
-                id=passage_id(document.name, words, occurrences[words]),
-                document=document.name,
+                id=make_passage_id(document.name, words, occurrences[words]),
+                document_name=document.name,
                 title=document.title,
                 span=span,
                 text=words,
@@ -160,8 +160,8 @@ def _has_boundary(document: Document, before: Span, block: Span) -> bool:
 
 def _has_pause(document: Document, block: Span) -> bool:
     """Return whether a block of subtitles begins long after the end of the block before it."""
-    at = bisect_right(document.pages, block.start, key=lambda page: page.start)
-    before, after = (_seconds(page.label) for page in document.pages[at - 2 : at])
+    index = bisect_right(document.pages, block.start, key=lambda page: page.start)
+    before, after = (_seconds(page.label) for page in document.pages[index - 2 : index])
     return after - before >= _LONG_PAUSE_SECONDS
 
 
@@ -173,14 +173,14 @@ def _seconds(time: str) -> int:
 
 def _enclosing_list(document: Document, block: Span) -> Span | None:
     """Return the span of the list or table around a block."""
-    at = bisect_right(document.lists, block.start, key=lambda span: span.start)
-    return document.lists[at - 1] if at and block.end <= document.lists[at - 1].end else None
+    index = bisect_right(document.lists, block.start, key=lambda span: span.start)
+    return document.lists[index - 1] if index and block.end <= document.lists[index - 1].end else None
 
 
-def _table_of(document: Document, block: Span) -> Table | None:
+def _table_of(document: Document, block: Span) -> TableSpan | None:
     """Return the table that a block is a row of."""
-    at = bisect_right(document.tables, block.start, key=lambda table: table.span.start)
-    return document.tables[at - 1] if at and block.end <= document.tables[at - 1].span.end else None
+    index = bisect_right(document.tables, block.start, key=lambda table: table.span.start)
+    return document.tables[index - 1] if index and block.end <= document.tables[index - 1].span.end else None
 
 
 def _table_title(document: Document, block: Span) -> tuple[str, ...]:
@@ -216,16 +216,18 @@ def _scan_marks(document: Document, span: Span) -> tuple[ScanMark, ...]:
     marks = document.scan
     first = max(bisect_right(marks, span.start, key=lambda mark: mark.start) - 1, 0)
     last = bisect_left(marks, span.end, key=lambda mark: mark.start)
-    own = tuple(ScanMark(max(mark.start - span.start, 0), mark.confidence) for mark in marks[first:last])
-    return own if any(mark.confidence is not None for mark in own) else ()
+    marks_of_passage = tuple(
+        ScanMark(max(mark.start - span.start, 0), mark.confidence) for mark in marks[first:last]
+    )
+    return marks_of_passage if any(mark.confidence is not None for mark in marks_of_passage) else ()
 
 
 def _script_of_prose(text: str) -> str | None:
     """Return the script of a block, or None if it is too short for prose, such as a link or a name."""
     text = _LINK.sub("", text)
     name = script(text)
-    least = _MIN_PROSE_LETTERS / (DENSE_SCRIPT_FACTOR if name in DENSE_SCRIPTS else 1.0)
-    return name if sum(map(str.isalpha, text)) >= least else None
+    min_letters = _MIN_PROSE_LETTERS / (DENSE_SCRIPT_FACTOR if name in DENSE_SCRIPTS else 1.0)
+    return name if sum(map(str.isalpha, text)) >= min_letters else None
 
 
 def _block_language(text: str, document_language: str) -> str:

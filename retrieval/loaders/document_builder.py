@@ -7,7 +7,7 @@ import regex
 
 from retrieval.errors import DocumentError, ProblemKind
 from retrieval.loaders.heading_lines import HeadingLines, TextLine, find_headings
-from retrieval.model import Document, Heading, LineMark, Page, Span, Table, Unit
+from retrieval.model import Document, Heading, LineMark, Page, Span, TableSpan, Unit
 from retrieval.sentences import LEAD_IN_ENDINGS
 
 # Compressed text, and column names repeated in each row, can be far larger than the file.
@@ -40,7 +40,7 @@ class DocumentBuilder:
         self._lines: list[LineMark] = []
         self._lists: list[Span] = []
         self._list_number = 0
-        self._tables: list[Table] = []
+        self._tables: list[TableSpan] = []
         # The blocks that begin in bold type, by their start, and how many characters are.
         self._bold: dict[int, int] = {}
         # The headings that may be the title; None: all.
@@ -87,18 +87,18 @@ class DocumentBuilder:
         span = self._blocks[-1]
         last = self._tables[-1] if self._tables else None
         if last and count and last.span.end == self._blocks[-2].end and last.title == title:
-            self._tables[-1] = Table(Span(last.span.start, span.end), title)
+            self._tables[-1] = TableSpan(Span(last.span.start, span.end), title)
         else:
-            self._tables.append(Table(span, title))
+            self._tables.append(TableSpan(span, title))
 
     def take_table_title(self) -> str:
         """Return the title of a table that begins here: one of the last blocks, if it looks like a title.
 
         It is a heading of the rows and cannot be quoted any more, unless it is a lead-in.
         """
-        at, title = find_table_title(self._recent)
-        if title and not is_lead_in(self._recent[at]):
-            del self._blocks[at - len(self._recent)]
+        index, title = find_table_title(self._recent)
+        if title and not is_lead_in(self._recent[index]):
+            del self._blocks[index - len(self._recent)]
             self._recent = []
         return title
 
@@ -131,7 +131,7 @@ class DocumentBuilder:
             if self._bold_chars(number, block) < len(block)
             and bisect_right(starts, block.start) > bisect_right(ends, block.start)
         }
-        found = find_headings(
+        heading_lines = find_headings(
             [
                 TextLine(
                     "" if number in covered else span.of(text),
@@ -143,29 +143,36 @@ class DocumentBuilder:
             ]
         )
         lowest = max((heading.level for heading in self._headings), default=0)
-        taken = {at for own in found for at in range(own.first, own.end)}
-        run_ins = {own.first for own in found if own.run_in_chars}
+        taken = {
+            index for heading_line in heading_lines for index in range(heading_line.first, heading_line.end)
+        }
+        run_ins = {heading_line.first for heading_line in heading_lines if heading_line.run_in_chars}
         rest: list[Span] = []
-        for at, (number, span) in enumerate(places):
-            if at in taken:
+        for index, (number, span) in enumerate(places):
+            if index in taken:
                 continue
-            is_next = at not in run_ins and at > 0 and at - 1 not in taken and places[at - 1][0] == number
+            is_next = (
+                index not in run_ins
+                and index > 0
+                and index - 1 not in taken
+                and places[index - 1][0] == number
+            )
             if is_next:
                 rest[-1] = Span(rest[-1].start, span.end)
             else:
                 rest.append(span)
         self._blocks = rest
-        told = [
+        headings = [
             Heading(
-                own.span(places[own.first][1], places[own.last][1]),
-                lowest + own.level,
-                own.text,
+                heading_line.span(places[heading_line.first][1], places[heading_line.last][1]),
+                lowest + heading_line.level,
+                heading_line.text,
             )
-            for own in found
+            for heading_line in heading_lines
         ]
-        is_titled = bool(found) and _is_title(found[0])
-        self._title_headings = [*self._headings, *(told[:1] if is_titled else ())]
-        self._headings += told
+        is_titled = bool(heading_lines) and _is_title(heading_lines[0])
+        self._title_headings = [*self._headings, *(headings[:1] if is_titled else ())]
+        self._headings += headings
 
     def _bold_chars(self, block: int, line: Span) -> int:
         """Return how many characters of a line of a block are in bold type at its start."""
@@ -277,13 +284,13 @@ def find_table_title(before: Sequence[str]) -> tuple[int, str]:
 
     The last text may also be a lead-in.
     """
-    for at, text in reversed(list(enumerate(before))):
+    for index, text in reversed(list(enumerate(before))):
         words = " ".join(text.split())
-        is_last = at == len(before) - 1
-        if at < len(before) - 1 - _MAX_LINES_AFTER_TITLE or len(words) > _MAX_TABLE_TITLE_CHARS:
+        is_last = index == len(before) - 1
+        if index < len(before) - 1 - _MAX_LINES_AFTER_TITLE or len(words) > _MAX_TABLE_TITLE_CHARS:
             continue
         if (_TABLE_TITLE.match(words) and not words.endswith(".")) or (is_last and is_lead_in(words)):
-            return at, words.rstrip(" :：﹕")
+            return index, words.rstrip(" :：﹕")
     return -1, ""
 
 

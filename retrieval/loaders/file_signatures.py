@@ -41,8 +41,8 @@ _ALIASES = {".jpeg": ".jpg", ".tiff": ".tif", ".htm": ".html", ".xhtml": ".html"
 
 def real_suffix(data: bytes, suffix: str) -> str:
     """Return the suffix of a file's real format, "" if that cannot be told or is the one of its name."""
-    found = _suffix(data)
-    return "" if found == _ALIASES.get(suffix, suffix) else found
+    actual = _suffix(data)
+    return "" if actual == _ALIASES.get(suffix, suffix) else actual
 
 
 def _suffix(data: bytes) -> str:

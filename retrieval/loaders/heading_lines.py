@@ -32,13 +32,13 @@ _MAX_ADJACENT_CAPITALS = 2
 # Of the numbers that follow each other, so many must be titles with text below them.
 _MIN_TITLES_SHARE = 0.75
 _MIN_WORD_TITLES_SHARE = 0.5
-_MIN_RUN = 2
+_MIN_RUN_ITEMS = 2
 _MIN_MISREAD_RUN = 3
 # Speakers, names of columns and answers recur, headings rarely.
 _MIN_DISTINCT_SHARE = 0.7
 _MIN_UNNUMBERED = 2
 # Of paragraphs that begin with a short line, in a text without other headings.
-_MIN_TIGHT = 3
+_MIN_TIGHT_HEADINGS = 3
 _MAX_LEVELS = 6
 # The length of a rule under a title, in lengths of the title.
 _MIN_RULE_SHARE, _MAX_RULE_SHARE = 0.6, 1.7
@@ -206,17 +206,17 @@ _MISREAD = _Style("word", "§")
 def find_headings(lines: Sequence[TextLine]) -> list[HeadingLines]:
     """Return the headings among the lines of a text, which has no blank ones, in order."""
     text = _Text(lines)
-    found = {candidate.first: candidate for candidate in _underlined(text)}
+    headings = {candidate.first: candidate for candidate in _underlined(text)}
     for candidate in (*_with_words(text), *_numbered(text)):
-        found.setdefault(candidate.first, candidate)
-    found = _without_overlaps(found)
-    for candidate in _unnumbered(text, found):
-        found.setdefault(candidate.first, candidate)
-    taken = {at for candidate in found.values() for at in range(candidate.first, candidate.last + 1)}
+        headings.setdefault(candidate.first, candidate)
+    headings = _without_overlaps(headings)
+    for candidate in _unnumbered(text, headings):
+        headings.setdefault(candidate.first, candidate)
+    taken = {index for candidate in headings.values() for index in range(candidate.first, candidate.last + 1)}
     for candidate in _bold_run_ins(text, taken):
-        found.setdefault(candidate.first, candidate)
-    found = _without_overlaps(found)
-    return _with_levels(text, [found[first] for first in sorted(found)])
+        headings.setdefault(candidate.first, candidate)
+    headings = _without_overlaps(headings)
+    return _with_levels(text, [headings[first] for first in sorted(headings)])
 
 
 class _Text:
@@ -235,41 +235,41 @@ class _Text:
         usual = inner[len(inner) * 4 // 5] if inner else 0
         # The columns that the lines of each paragraph could fill.
         self._columns = [max(usual, MIN_WRAPPED_COLUMNS, width) for width in widths]
-        for at in range(self.count - 2, -1, -1):
-            if not lines[at + 1].is_apart:
-                self._columns[at] = max(self._columns[at], self._columns[at + 1])
+        for index in range(self.count - 2, -1, -1):
+            if not lines[index + 1].is_apart:
+                self._columns[index] = max(self._columns[index], self._columns[index + 1])
 
-    def words(self, at: int) -> str:
-        return self.lines[at].text
+    def words(self, index: int) -> str:
+        return self.lines[index].text
 
-    def plain(self, at: int) -> str:
+    def plain(self, index: int) -> str:
         """Return the words of a line without the signs around them."""
-        return self._plain[at]
+        return self._plain[index]
 
-    def is_apart(self, at: int) -> bool:
+    def is_apart(self, index: int) -> bool:
         """Return whether a line begins the text or a paragraph, or follows a rule."""
-        return at == 0 or self.lines[at].is_apart or self.is_rule(at - 1)
+        return index == 0 or self.lines[index].is_apart or self.is_rule(index - 1)
 
-    def is_rule(self, at: int) -> bool:
-        return _RULE.fullmatch(self.lines[at].text) is not None
+    def is_rule(self, index: int) -> bool:
+        return _RULE.fullmatch(self.lines[index].text) is not None
 
-    def is_begun(self, at: int) -> bool:
+    def is_begun(self, index: int) -> bool:
         """Return whether a line begins a paragraph, or the one before ends on purpose or ends a sentence."""
-        if self.is_apart(at):
+        if self.is_apart(index):
             return True
-        return self.ends_on_purpose(at - 1) or _SENTENCE_END.search(self.words(at - 1)) is not None
+        return self.ends_on_purpose(index - 1) or _SENTENCE_END.search(self.words(index - 1)) is not None
 
-    def ends_on_purpose(self, at: int) -> bool:
+    def ends_on_purpose(self, index: int) -> bool:
         """Return whether a line is the last of a paragraph, or the next word would have fitted into it."""
-        if at + 1 >= self.count or self.lines[at + 1].is_apart:
+        if index + 1 >= self.count or self.lines[index + 1].is_apart:
             return True
-        is_full = self.lines[at].is_full
+        is_full = self.lines[index].is_full
         if is_full is not None:
             return not is_full
-        after = self.lines[at + 1].text
+        after = self.lines[index + 1].text
         if _LOWER.match(after):
             return False
-        room = self._columns[at] - width_in_columns(self.words(at))
+        room = self._columns[index] - width_in_columns(self.words(index))
         return room > width_in_columns(after.partition(" ")[0])
 
 
@@ -308,22 +308,22 @@ def _is_in_title_case(text: str) -> bool:
 
 def _underlined(text: _Text) -> Iterator[_Candidate]:
     """Yield titles with a rule below them, and those between signs: *** Rent ***."""
-    for at in range(text.count - 1):
+    for index in range(text.count - 1):
         if (
-            text.is_apart(at)
-            and (match := _BETWEEN_SIGNS.fullmatch(text.words(at)))
+            text.is_apart(index)
+            and (match := _BETWEEN_SIGNS.fullmatch(text.words(index)))
             and _is_title(match["title"])
         ):
-            yield _Candidate(at, at, at + 1, _Style("rule", match["sign"][0]))
+            yield _Candidate(index, index, index + 1, _Style("rule", match["sign"][0]))
             continue
-        words = text.plain(at)
-        rule = _RULE.fullmatch(text.words(at + 1))
-        if rule is None or text.lines[at + 1].is_apart or not text.is_apart(at) or text.is_rule(at):
+        words = text.plain(index)
+        rule = _RULE.fullmatch(text.words(index + 1))
+        if rule is None or text.lines[index + 1].is_apart or not text.is_apart(index) or text.is_rule(index):
             continue
         share = len(rule[0]) / max(width_in_columns(words), 1)
-        is_boxed = at > 0 and text.words(at - 1) == rule[0]
+        is_boxed = index > 0 and text.words(index - 1) == rule[0]
         if (is_boxed or _MIN_RULE_SHARE <= share <= _MAX_RULE_SHARE) and _is_title(words):
-            yield _Candidate(at, at, at + 2, _Style("rule", rule[1]))
+            yield _Candidate(index, index, index + 2, _Style("rule", rule[1]))
 
 
 def _undecorated(text: str) -> str:
@@ -359,26 +359,26 @@ def _word_patterns() -> tuple[regex.Pattern[str], ...]:
 def _with_words(text: _Text) -> list[_Candidate]:
     """Return the lines such as "Article 5", "Section 5: Pets" and "第三条 租金" that have text below them."""
     by_style: dict[_Style, list[_Item]] = {}
-    for at in range(text.count):
-        words = text.plain(at)
+    for index in range(text.count):
+        words = text.plain(index)
         match = next((m for pattern in _word_patterns() if (m := pattern.fullmatch(words))), None)
-        if match is None or not text.is_begun(at):
+        if match is None or not text.is_begun(index):
             continue
         title = match["title"]
-        is_title = text.ends_on_purpose(at) and (
+        is_title = text.ends_on_purpose(index) and (
             not title
             or _is_title(
                 title,
-                may_end_sentence=text.is_apart(at),
+                may_end_sentence=text.is_apart(index),
                 may_be_small=_TITLE_SEPARATOR.search(match["stop"]) is not None,
             )
         )
         number = _parse_number(match["number"])
         unit = match.groupdict().get("unit") or ""
         style = _Style("word", f"{match['word']}{unit}".casefold(), len(number) or 1)
-        run_in = None if is_title else _run_in(text, at, title)
-        by_style.setdefault(style, []).append(_Item(at, style, number, is_title, run_in))
-    found: list[_Candidate] = []
+        run_in = None if is_title else _run_in(text, index, title)
+        by_style.setdefault(style, []).append(_Item(index, style, number, is_title, run_in))
+    headings: list[_Candidate] = []
     for items in by_style.values():
         titles = [item for item in items if item.is_title]
         if len(titles) >= _MIN_WORD_TITLES_SHARE * len(items):
@@ -391,21 +391,23 @@ def _with_words(text: _Text) -> list[_Candidate]:
             for item in titles:
                 if text.is_apart(item.at) or item.at in sequential:
                     last = _last_line(text, item.at)
-                    found.append(_Candidate(item.at, last, last + 1, item.style, item.number))
-        found += (item.heading() for item in _run_ins(items, len(titles)) if text.is_apart(item.at))
-    return found
+                    headings.append(_Candidate(item.at, last, last + 1, item.style, item.number))
+        headings += (item.heading() for item in _run_ins(items, len(titles)) if text.is_apart(item.at))
+    return headings
 
 
-def _last_line(text: _Text, at: int) -> int:
+def _last_line(text: _Text, index: int) -> int:
     """Return the last line of a heading: the next one if its own is only a word and a number."""
-    after = at + 1
-    words = text.plain(at)
+    after = index + 1
+    words = text.plain(index)
     if any((match := pattern.fullmatch(words)) and match["title"] for pattern in _word_patterns()):
-        return at
+        return index
     if after + 1 >= text.count or text.lines[after].is_apart or not _is_title(text.words(after)):
-        return at
+        return index
     is_short = width_in_columns(text.words(after)) <= _MAX_PLAIN_COLUMNS
-    return after if is_short and text.ends_on_purpose(after) and not _NUMBER.match(text.words(after)) else at
+    return (
+        after if is_short and text.ends_on_purpose(after) and not _NUMBER.match(text.words(after)) else index
+    )
 
 
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
@@ -449,8 +451,8 @@ def _numbered(text: _Text) -> Iterator[_Candidate]:
             runs[-1].append(item)
         elif item.number[-1] <= 1:
             runs.append([item])
-    for own in by_style.values():
-        for run in own:
+    for runs_of_style in by_style.values():
+        for run in runs_of_style:
             titles = [
                 item
                 for item, after in zip(run, [*[other.at for other in run[1:]], text.count], strict=True)
@@ -459,27 +461,27 @@ def _numbered(text: _Text) -> Iterator[_Candidate]:
             is_misread = run[0].style == _MISREAD
             if is_misread and not any(_SIGN.match(text.words(item.at)) for item in run):
                 continue
-            min_run = _MIN_MISREAD_RUN if is_misread else _MIN_RUN
+            min_run = _MIN_MISREAD_RUN if is_misread else _MIN_RUN_ITEMS
             run_ins = _run_ins(run, len(titles))
             if len(run) >= min_run and len(titles) + len(run_ins) >= _MIN_TITLES_SHARE * len(run):
                 yield from (item.heading() for item in (*titles, *run_ins))
 
 
 def _items(text: _Text) -> Iterator[_Item]:
-    for at in range(text.count):
-        if text.is_begun(at) and text.ends_on_purpose(at):
-            yield from _misread_items(text, at)
-        match = _NUMBER.fullmatch(text.plain(at))
+    for index in range(text.count):
+        if text.is_begun(index) and text.ends_on_purpose(index):
+            yield from _misread_items(text, index)
+        match = _NUMBER.fullmatch(text.plain(index))
         if match is None:
             continue
         title = match["title"]
         if match["decimal"] and not match["space"] and not _UNSPACED.match(title):
             continue
-        is_apart = text.is_apart(at)
+        is_apart = text.is_apart(index)
         is_title = (
-            _is_title(title, may_end_sentence=is_apart and text.ends_on_purpose(at))
-            and text.ends_on_purpose(at)
-            and text.is_begun(at)
+            _is_title(title, may_end_sentence=is_apart and text.ends_on_purpose(index))
+            and text.ends_on_purpose(index)
+            and text.is_begun(index)
         )
         opening = "(" if match[0][0] in "(（" else ""
         for name in ("decimal", "roman", "letter", "han"):
@@ -489,22 +491,22 @@ def _items(text: _Text) -> Iterator[_Item]:
             if written:
                 number = (ord(written) - ord("A") + 1,) if name == "letter" else _parse_number(written)
                 style = _Style("number", f"{name}{opening}{match['stop'][-1:]}", len(number))
-                run_in = _run_in(text, at, title) if text.is_begun(at) and not is_title else None
-                yield _Item(at, style, number, is_title, run_in)
+                run_in = _run_in(text, index, title) if text.is_begun(index) and not is_title else None
+                yield _Item(index, style, number, is_title, run_in)
 
 
-def _misread_items(text: _Text, at: int) -> Iterator[_Item]:
+def _misread_items(text: _Text, index: int) -> Iterator[_Item]:
     """Yield what a line may be if OCR took § for another sign or a digit, or did not see it.
 
     "52 Zweck" has the number 52 or 2; which one, the numbers before and after it tell.
     """
     for pattern in _MISREAD_SIGN:
-        match = pattern.fullmatch(text.words(at))
+        match = pattern.fullmatch(text.words(index))
         if match and _is_title(match["title"]):
-            yield _Item(at, _MISREAD, (int(match["number"]),), is_title=True)
+            yield _Item(index, _MISREAD, (int(match["number"]),), is_title=True)
 
 
-def _run_in(text: _Text, at: int, words: str) -> _RunIn | None:
+def _run_in(text: _Text, index: int, words: str) -> _RunIn | None:
     """Return the title that the words after a number begin with, if text follows it on the line."""
     match = _RUN_IN.match(words)
     if match is None or len(words) - match.end() < _MIN_RUN_IN_TEXT_CHARS:
@@ -515,33 +517,37 @@ def _run_in(text: _Text, at: int, words: str) -> _RunIn | None:
         return None
     if sign != "." and _count_words(words[match.end() :]) < _MIN_RUN_IN_TEXT_WORDS:
         return None
-    start = text.words(at).rfind(words)
+    start = text.words(index).rfind(words)
     chars = start + match.end("sign") if start >= 0 else 0
-    is_bold = 0 < start + len(title) <= text.lines[at].bold_chars
+    is_bold = 0 < start + len(title) <= text.lines[index].bold_chars
     is_likely = is_bold or count <= _MAX_SHORT_WORDS or _is_in_title_case(title)
-    return _RunIn(len(text.words(at)[:chars].rstrip()), title, is_likely) if chars else None
+    return _RunIn(len(text.words(index)[:chars].rstrip()), title, is_likely) if chars else None
 
 
 def _run_ins(items: Sequence[_Item], titles: int) -> list[_Item]:
     """Return the items that begin with a title, if most of these look like one and few are the same."""
-    own = [item for item in items if item.run_in and not item.is_title]
-    likely = sum(item.run_in is not None and item.run_in.is_likely for item in own)
-    distinct = {item.run_in.title for item in own if item.run_in}
-    is_list = titles + len(own) < max(_MIN_TITLES_SHARE * len(items), _MIN_RUN)
-    if is_list or likely < _MIN_TITLES_SHARE * len(own) or len(distinct) < _MIN_DISTINCT_SHARE * len(own):
+    run_ins = [item for item in items if item.run_in and not item.is_title]
+    likely = sum(item.run_in is not None and item.run_in.is_likely for item in run_ins)
+    distinct = {item.run_in.title for item in run_ins if item.run_in}
+    is_list = titles + len(run_ins) < max(_MIN_TITLES_SHARE * len(items), _MIN_RUN_ITEMS)
+    if (
+        is_list
+        or likely < _MIN_TITLES_SHARE * len(run_ins)
+        or len(distinct) < _MIN_DISTINCT_SHARE * len(run_ins)
+    ):
         return []
-    return own
+    return run_ins
 
 
 def _bold_run_ins(text: _Text, taken: set[int]) -> list[_Candidate]:
     """Return the paragraphs that begin with a title in bold type and go on in another."""
-    found: dict[str, _Candidate] = {}
+    headings: dict[str, _Candidate] = {}
     count = 0
-    for at in range(text.count):
-        line = text.lines[at]
+    for index in range(text.count):
+        line = text.lines[index]
         bold, rest = line.text[: line.bold_chars].rstrip(), line.text[line.bold_chars :]
         sign = _RUN_IN_END.search(bold) or _RUN_IN_START.match(rest)
-        if not bold or at in taken or not text.is_apart(at) or sign is None or _BULLET.match(bold):
+        if not bold or index in taken or not text.is_apart(index) or sign is None or _BULLET.match(bold):
             continue
         title = _RUN_IN_END.sub("", bold)
         if not _is_title(title) or len(rest.strip()) < _MIN_RUN_IN_TEXT_CHARS:
@@ -550,10 +556,12 @@ def _bold_run_ins(text: _Text, taken: set[int]) -> list[_Candidate]:
         if "." not in sign[0] and _count_words(rest) < _MIN_RUN_IN_TEXT_WORDS:
             continue
         count += 1
-        found.setdefault(title, _Candidate(at, at, at, _Style("bold", "run-in"), run_in_chars=len(bold)))
-    if count < _MIN_UNNUMBERED or len(found) < _MIN_DISTINCT_SHARE * count:
+        headings.setdefault(
+            title, _Candidate(index, index, index, _Style("bold", "run-in"), run_in_chars=len(bold))
+        )
+    if count < _MIN_UNNUMBERED or len(headings) < _MIN_DISTINCT_SHARE * count:
         return []
-    return list(found.values())
+    return list(headings.values())
 
 
 def _follows(before: tuple[int, ...], number: tuple[int, ...]) -> bool:
@@ -564,28 +572,28 @@ def _follows(before: tuple[int, ...], number: tuple[int, ...]) -> bool:
 # Without a number
 
 
-def _unnumbered(text: _Text, found: Mapping[int, _Candidate]) -> Iterator[_Candidate]:
+def _unnumbered(text: _Text, headings: Mapping[int, _Candidate]) -> Iterator[_Candidate]:
     """Yield lines in capitals, in bold type, that end in a colon, and short ones between paragraphs."""
-    taken = {at for candidate in found.values() for at in range(candidate.first, candidate.end)}
-    may_be_tight = _are_tight(text, found.values()) or (not found and _are_all_tight(text))
+    taken = {index for candidate in headings.values() for index in range(candidate.first, candidate.end)}
+    may_be_tight = _are_tight(text, headings.values()) or (not headings and _are_all_tight(text))
     by_kind: dict[Kind, list[_Candidate]] = {}
-    at = 0
-    while at < text.count:
-        kind = None if at in taken else _unnumbered_kind(text, at, taken)
-        if kind is None and may_be_tight and at not in taken and _is_tight(text, at):
+    index = 0
+    while index < text.count:
+        kind = None if index in taken else _unnumbered_kind(text, index, taken)
+        if kind is None and may_be_tight and index not in taken and _is_tight(text, index):
             kind = "tight"
-        end = at + 1
+        end = index + 1
         if kind:
             if kind == "capitals":
                 while end < text.count and not text.lines[end].is_apart and _is_capitals(text.words(end)):
                     end += 1
-            if end - at <= _MAX_ADJACENT_CAPITALS:
-                by_kind.setdefault(kind, []).append(_Candidate(at, end - 1, end, _Style(kind)))
-        at = end
+            if end - index <= _MAX_ADJACENT_CAPITALS:
+                by_kind.setdefault(kind, []).append(_Candidate(index, end - 1, end, _Style(kind)))
+        index = end
     for kind, candidates in by_kind.items():
         distinct = {text.words(candidate.first) for candidate in candidates}
         # "tight" are beside numbered ones.
-        is_many = len(candidates) >= _MIN_UNNUMBERED or (kind != "plain" and (found or kind != "colon"))
+        is_many = len(candidates) >= _MIN_UNNUMBERED or (kind != "plain" and (headings or kind != "colon"))
         if is_many and len(distinct) >= _MIN_DISTINCT_SHARE * len(candidates):
             yield from candidates
 
@@ -605,38 +613,40 @@ def _are_tight(text: _Text, numbered: Collection[_Candidate]) -> bool:
 def _are_all_tight(text: _Text) -> bool:
     """Return whether nearly all paragraphs are a short line above longer sentences."""
     starts = [
-        at
-        for at in range(text.count)
-        if text.is_apart(at) and not text.is_rule(at) and _end_of_paragraph(text, at) > 1
+        index
+        for index in range(text.count)
+        if text.is_apart(index) and not text.is_rule(index) and _end_of_paragraph(text, index) > 1
     ]
-    tight = [at for at in starts if _is_tight(text, at)]
+    tight = [index for index in starts if _is_tight(text, index)]
     longer = [
-        at
-        for at in tight
-        if max(width_in_columns(text.words(line)) for line in range(at + 1, _end_of_paragraph(text, at)))
-        >= 2 * width_in_columns(text.words(at))
+        index
+        for index in tight
+        if max(
+            width_in_columns(text.words(line)) for line in range(index + 1, _end_of_paragraph(text, index))
+        )
+        >= 2 * width_in_columns(text.words(index))
     ]
-    return len(longer) >= _MIN_TIGHT and len(longer) >= _MIN_TITLES_SHARE * len(starts)
+    return len(longer) >= _MIN_TIGHT_HEADINGS and len(longer) >= _MIN_TITLES_SHARE * len(starts)
 
 
-def _is_tight(text: _Text, at: int) -> bool:
+def _is_tight(text: _Text, index: int) -> bool:
     """Return whether a short line without digits stands below a gap and right above sentences."""
-    words = text.plain(at)
-    if not text.is_apart(at) or at + 1 >= text.count or text.lines[at + 1].is_apart:
+    words = text.plain(index)
+    if not text.is_apart(index) or index + 1 >= text.count or text.lines[index + 1].is_apart:
         return False
     if _BULLET.match(words) or _NUMBER.match(words) or _COLON_END.search(words) or not _is_title(words):
         return False
     if width_in_columns(words) > _MAX_COLON_COLUMNS or any(char.isdigit() for char in words):
         return False
-    return text.ends_on_purpose(at) and _ends_in_sentence(text, at + 1)
+    return text.ends_on_purpose(index) and _ends_in_sentence(text, index + 1)
 
 
-def _unnumbered_kind(text: _Text, at: int, taken: set[int]) -> Kind | None:
-    words = text.plain(at)
-    is_apart = text.is_apart(at) or at - 1 in taken
-    if not is_apart or at + 1 >= text.count or _BULLET.match(words) or _NUMBER.match(words):
+def _unnumbered_kind(text: _Text, index: int, taken: set[int]) -> Kind | None:
+    words = text.plain(index)
+    is_apart = text.is_apart(index) or index - 1 in taken
+    if not is_apart or index + 1 >= text.count or _BULLET.match(words) or _NUMBER.match(words):
         return None
-    has_gap = text.lines[at + 1].is_apart
+    has_gap = text.lines[index + 1].is_apart
     if _COLON_END.search(words):
         is_short = _count_words(words) <= _MAX_COLON_WORDS and width_in_columns(words) <= _MAX_COLON_COLUMNS
         return "colon" if is_short and not has_gap and _is_title(_COLON_END.sub("", words)) else None
@@ -644,9 +654,9 @@ def _unnumbered_kind(text: _Text, at: int, taken: set[int]) -> Kind | None:
         return None
     if _is_capitals(words):
         return "capitals"
-    if text.lines[at].is_bold and not text.lines[at + 1].is_bold:
+    if text.lines[index].is_bold and not text.lines[index + 1].is_bold:
         return "bold"
-    return "plain" if has_gap and _is_between_paragraphs(text, at, taken) else None
+    return "plain" if has_gap and _is_between_paragraphs(text, index, taken) else None
 
 
 def _is_capitals(text: str) -> bool:
@@ -658,42 +668,42 @@ def _is_capitals(text: str) -> bool:
     )
 
 
-def _is_between_paragraphs(text: _Text, at: int, taken: set[int]) -> bool:
+def _is_between_paragraphs(text: _Text, index: int, taken: set[int]) -> bool:
     """Return whether a line without digits stands between a finished paragraph and one of sentences."""
-    words = text.words(at)
+    words = text.words(index)
     if width_in_columns(words) > _MAX_PLAIN_COLUMNS or any(char.isdigit() for char in words):
         return False
-    before = text.words(at - 1) if at else ""
-    if before and at - 1 not in taken and not (_SENTENCE_END.search(before) or _is_capitals(before)):
+    before = text.words(index - 1) if index else ""
+    if before and index - 1 not in taken and not (_SENTENCE_END.search(before) or _is_capitals(before)):
         return False
-    end = _end_of_paragraph(text, at + 1)
-    is_long = end > at + 2 or width_in_columns(text.words(end - 1)) > _MAX_PLAIN_COLUMNS
-    return is_long and _ends_in_sentence(text, at + 1)
+    end = _end_of_paragraph(text, index + 1)
+    is_long = end > index + 2 or width_in_columns(text.words(end - 1)) > _MAX_PLAIN_COLUMNS
+    return is_long and _ends_in_sentence(text, index + 1)
 
 
-def _end_of_paragraph(text: _Text, at: int) -> int:
-    end = at + 1
+def _end_of_paragraph(text: _Text, index: int) -> int:
+    end = index + 1
     while end < text.count and not text.lines[end].is_apart:
         end += 1
     return end
 
 
-def _ends_in_sentence(text: _Text, at: int) -> bool:
+def _ends_in_sentence(text: _Text, index: int) -> bool:
     """Return whether the paragraph that a line is in ends a sentence."""
-    last = text.words(_end_of_paragraph(text, at) - 1)
+    last = text.words(_end_of_paragraph(text, index) - 1)
     return _SENTENCE_END.search(last) is not None and not last.endswith((",", ";"))
 
 
 # Levels
 
 
-def _without_overlaps(found: Mapping[int, _Candidate]) -> dict[int, _Candidate]:
+def _without_overlaps(headings: Mapping[int, _Candidate]) -> dict[int, _Candidate]:
     kept: dict[int, _Candidate] = {}
     end = 0
-    for first in sorted(found):
+    for first in sorted(headings):
         if first >= end:
-            kept[first] = found[first]
-            end = found[first].end
+            kept[first] = headings[first]
+            end = headings[first].end
     return kept
 
 
@@ -706,14 +716,14 @@ def _with_levels(text: _Text, candidates: Sequence[_Candidate]) -> list[HeadingL
         levels = _levels(candidates)
         kept: list[_Candidate] = []
         last_places = {text.words(candidate.first): candidate.first for candidate in candidates}
-        for at, candidate in enumerate(candidates):
+        for index, candidate in enumerate(candidates):
             is_entry = (
-                at > 0
-                and candidates[at - 1].end == candidate.first
-                and (not kept or kept[-1] is not candidates[at - 1])
+                index > 0
+                and candidates[index - 1].end == candidate.first
+                and (not kept or kept[-1] is not candidates[index - 1])
                 and last_places[text.words(candidate.first)] > candidate.first
             )
-            if not is_entry and _has_text(text, candidates, levels, at):
+            if not is_entry and _has_text(text, candidates, levels, index):
                 kept.append(candidate)
         if len(kept) == len(candidates):
             break
@@ -736,7 +746,7 @@ def _heading_text(text: _Text, candidate: _Candidate) -> str:
     if candidate.run_in_chars:
         words = _undecorated(text.words(candidate.first)[: candidate.run_in_chars])
         return " ".join(_RUN_IN_END.sub("", words).split())
-    words = " ".join(text.plain(at) for at in range(candidate.first, candidate.last + 1))
+    words = " ".join(text.plain(index) for index in range(candidate.first, candidate.last + 1))
     return _COLON_END.sub("", " ".join(words.split()))
 
 
@@ -750,21 +760,25 @@ def _levels(candidates: Sequence[_Candidate]) -> list[int]:
     """
     by_style: dict[_Style, int] = {}
     top = 2 if _begins_with_title(candidates) else 1
-    for at, candidate in enumerate(candidates):
+    for index, candidate in enumerate(candidates):
         style = candidate.style
         if style in by_style:
             continue
-        level = min(top, at + 1)
+        level = min(top, index + 1)
         part_of = _Style(style.kind, style.name, style.depth - 1)
-        after = candidates[at + 1] if at + 1 < len(candidates) else None
+        after = candidates[index + 1] if index + 1 < len(candidates) else None
         if part_of in by_style:
             level = by_style[part_of] + 1
-        elif at:
-            before = candidates[at - 1]
+        elif index:
+            before = candidates[index - 1]
             is_numbered, was_numbered = style.kind in _NUMBERED, before.style.kind in _NUMBERED
-            if (was_numbered and style.kind in _PROMINENT) or at + 1 == top:
+            if (was_numbered and style.kind in _PROMINENT) or index + 1 == top:
                 level = top
-            elif was_numbered and style.kind in {"plain", "tight"} and not _is_numbered_after(candidates, at):
+            elif (
+                was_numbered
+                and style.kind in {"plain", "tight"}
+                and not _is_numbered_after(candidates, index)
+            ):
                 level = by_style[before.style]
             elif after and after.first == candidate.end and by_style.get(after.style, 0) >= top:
                 level = by_style[after.style]
@@ -777,8 +791,8 @@ def _levels(candidates: Sequence[_Candidate]) -> list[int]:
     return [min(by_style[candidate.style], _MAX_LEVELS) for candidate in candidates]
 
 
-def _is_numbered_after(candidates: Sequence[_Candidate], at: int) -> bool:
-    return any(candidate.style.kind in _NUMBERED for candidate in candidates[at + 1 :])
+def _is_numbered_after(candidates: Sequence[_Candidate], index: int) -> bool:
+    return any(candidate.style.kind in _NUMBERED for candidate in candidates[index + 1 :])
 
 
 def _begins_with_title(candidates: Sequence[_Candidate]) -> bool:
@@ -791,10 +805,10 @@ def _begins_with_title(candidates: Sequence[_Candidate]) -> bool:
     )
 
 
-def _has_text(text: _Text, candidates: Sequence[_Candidate], levels: Sequence[int], at: int) -> bool:
+def _has_text(text: _Text, candidates: Sequence[_Candidate], levels: Sequence[int], index: int) -> bool:
     """Return whether text is below a heading, before the next one of its level or a higher one."""
-    for number in range(at, len(candidates)):
-        if number > at and levels[number] <= levels[at]:
+    for number in range(index, len(candidates)):
+        if number > index and levels[number] <= levels[index]:
             return False
         end = candidates[number + 1].first if number + 1 < len(candidates) else text.count
         if any(not text.is_rule(line) for line in range(candidates[number].end, end)):

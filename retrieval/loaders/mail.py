@@ -254,12 +254,12 @@ def file_name(attachment: Attachment) -> str:
 
     A name without a suffix gets that of its MIME type.
     """
-    shown = "".join(
+    visible = "".join(
         " " if letter in "\r\n\t" else letter
         for letter in attachment.name
         if unicodedata.category(letter) not in _INVISIBLE or letter in "\r\n\t"
     )
-    last = shown.replace("\\", "/").rstrip("/. ").rpartition("/")[2]
+    last = visible.replace("\\", "/").rstrip("/. ").rpartition("/")[2]
     name = " ".join(last.split()).lstrip(". ")
     suffix = PurePosixPath(name).suffix
     if not suffix or len(suffix) > _MAX_SUFFIX_CHARS or " " in suffix:
@@ -449,10 +449,10 @@ def _header(part: Part, name: str) -> str:
     # Bytes that are not ASCII are held as lone surrogates.
     value = str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
-        shown = str(make_header(decode_header(value)))
+        decoded = str(make_header(decode_header(value)))
     except _HEADER_ERRORS:
-        shown = str(value)
-    return " ".join(shown.encode("utf-8", "replace").decode().split())
+        decoded = str(value)
+    return " ".join(decoded.encode("utf-8", "replace").decode().split())
 
 
 def _filename(part: Part) -> str:
@@ -463,10 +463,10 @@ def _filename(part: Part) -> str:
             part.replace_header(header, _text(raw.encode("utf-8", "surrogateescape"), ""))
     try:
         name = part.get_filename() or ""
-        shown = str(make_header(decode_header(name)))
+        decoded = str(make_header(decode_header(name)))
     except _HEADER_ERRORS:
         return ""
-    return " ".join(shown.encode("utf-8", "replace").decode().split())
+    return " ".join(decoded.encode("utf-8", "replace").decode().split())
 
 
 def _date(part: Part) -> str:

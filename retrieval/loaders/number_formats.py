@@ -162,14 +162,14 @@ def _format_date(value: float, section: Section, epoch: datetime) -> str:
     moment = epoch + timedelta(days=is_before_leap_day, seconds=seconds)
     has_halves = any(token["half"] for token in section)
     parts: list[str] = []
-    for at, token in enumerate(section):
+    for index, token in enumerate(section):
         if token["elapsed"]:
-            parts.append(str(int(seconds // _UNIT_SECONDS[units[at]])))
+            parts.append(str(int(seconds // _UNIT_SECONDS[units[index]])))
         elif token["half"]:
             parts.append("PM" if moment.hour >= _NOON_HOUR else "AM")
         elif token["date"]:
-            is_minute = _is_minute(units, at)
-            parts.append(_format_unit(moment, codes[at], is_minute=is_minute, has_halves=has_halves))
+            is_minute = _is_minute(units, index)
+            parts.append(_format_unit(moment, codes[index], is_minute=is_minute, has_halves=has_halves))
         else:
             parts.append(_literal(token))
     return "".join(parts).strip()
@@ -179,10 +179,10 @@ def _second_decimals(code: str) -> int:
     return min(len(code.partition(".")[2]), _MAX_SECOND_DECIMALS)
 
 
-def _is_minute(units: Sequence[str], at: int) -> bool:
+def _is_minute(units: Sequence[str], index: int) -> bool:
     """Return whether "m" means minutes, which stand next to hours or seconds, not months."""
-    before = next((unit for unit in reversed(units[:at]) if unit), "")
-    after = next((unit for unit in units[at + 1 :] if unit), "")
+    before = next((unit for unit in reversed(units[:index]) if unit), "")
+    after = next((unit for unit in units[index + 1 :] if unit), "")
     return before == "h" or after == "s"
 
 

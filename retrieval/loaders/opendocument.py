@@ -193,8 +193,10 @@ def texts_with_weight(
     yield element.text or "", is_bold
     for child in element:
         if child.tag not in _ANCHORED and child.tag not in SKIPPED:
-            own = is_bold_of(child)
-            yield from texts_with_weight(child, is_bold_of, is_bold=is_bold if own is None else own)
+            is_child_bold = is_bold_of(child)
+            yield from texts_with_weight(
+                child, is_bold_of, is_bold=is_bold if is_child_bold is None else is_child_bold
+            )
         yield child.tail or "", is_bold
 
 
@@ -427,9 +429,9 @@ def _is_style_bold(styles: Mapping[str, Style], element: Element) -> bool | None
 
 def _length_of(text: str, letters: int) -> int:
     """Return the length of the start of a text that holds so many characters that are no white space."""
-    for at, char in enumerate(text):
+    for index, char in enumerate(text):
         if not letters:
-            return at
+            return index
         letters -= not char.isspace()
     return len(text)
 

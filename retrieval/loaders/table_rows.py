@@ -120,9 +120,9 @@ def lay_out(rows: Sequence[TableRow], header: Header = "evident") -> Iterator[Ro
 def header_rows(rows: Sequence[TableRow], header: Header = "evident") -> Sequence[TableRow]:
     """Return the rows that name the columns of the first table among the rows that has names."""
     stripped = [replace(row, cells=_strip(row.cells)) for row in rows]
-    for at in range(len(stripped)):
-        if found := _header_at(stripped, at, header, is_first=not _has_table(stripped[:at])):
-            return rows[found[0] : found[1]]
+    for index in range(len(stripped)):
+        if found_header := _header_at(stripped, index, header, is_first=not _has_table(stripped[:index])):
+            return rows[found_header[0] : found_header[1]]
     return ()
 
 
@@ -205,17 +205,19 @@ def _tables(
 
     Rows above the first column names, such as a title, are a table without names.
     """
-    start, at = 0, 0
+    start, index = 0, 0
     names: _ColumnNames = ()
-    while at < len(rows):
-        found = _header_at(rows, at, header, is_first=not names and not _has_table(rows[:at]))
-        if found is None:
-            at += 1
+    while index < len(rows):
+        found_header = _header_at(rows, index, header, is_first=not names and not _has_table(rows[:index]))
+        if found_header is None:
+            index += 1
             continue
-        first, end, found_names = found
+        first, end, found_names = found_header
         if start < first:
             yield start, names, rows[start:first]
-        start = at = end + (end < len(rows) - 1 and are_column_numbers(list(filter(None, rows[end].cells))))
+        start = index = end + (
+            end < len(rows) - 1 and are_column_numbers(list(filter(None, rows[end].cells)))
+        )
         names = found_names
     if start < len(rows):
         yield start, names, rows[start:]
@@ -233,27 +235,27 @@ def _has_table(rows: Sequence[TableRow]) -> bool:
 
 
 def _header_at(
-    rows: Sequence[TableRow], at: int, header: Header, *, is_first: bool
+    rows: Sequence[TableRow], index: int, header: Header, *, is_first: bool
 ) -> tuple[int, int, _ColumnNames] | None:
-    """Return the first and last (exclusive) row of a header that begins at `at`, and its names."""
-    if rows[at].is_header:
-        end = at + 1
+    """Return the first and last (exclusive) row of a header that begins at `index`, and its names."""
+    if rows[index].is_header:
+        end = index + 1
         while end < len(rows) and rows[end].is_header:
             end += 1
-        end = _add_levels(rows, at, end)
-        return (at, end, _column_names(rows[at:end])) if end < len(rows) else None
+        end = _add_levels(rows, index, end)
+        return (index, end, _column_names(rows[index:end])) if end < len(rows) else None
     if any(row.is_header for row in rows):
         return None
-    starts = is_first or at == 0 or _is_note(rows[at - 1], rows[at])
-    if starts and (last := _evident_end(rows, at)) is not None:
-        first = _first_level(rows, at, last)
+    starts = is_first or index == 0 or _is_note(rows[index - 1], rows[index])
+    if starts and (last := _evident_end(rows, index)) is not None:
+        first = _first_level(rows, index, last)
         return first, last, _column_names(rows[first:last])
-    if is_first and len(rows[at].filled) > 1 and _is_likely_header(rows, at, header):
-        end = _merged_end(rows, at)
-        if end > at + 1:
-            return at, end, _column_names(rows[at:end])
-        names = _first_row_names(rows[at].cells)
-        return (at, at + 1, _column_names(rows[at:end])) if names else None
+    if is_first and len(rows[index].filled) > 1 and _is_likely_header(rows, index, header):
+        end = _merged_end(rows, index)
+        if end > index + 1:
+            return index, end, _column_names(rows[index:end])
+        names = _first_row_names(rows[index].cells)
+        return (index, index + 1, _column_names(rows[index:end])) if names else None
     return None
 
 
@@ -262,15 +264,15 @@ def _is_note(above: TableRow, row: TableRow) -> bool:
     return len(above.filled) < 2 or (2 * len(above.filled) <= len(row.filled) and not row.covered)  # noqa: PLR2004
 
 
-def _merged_end(rows: Sequence[TableRow], at: int) -> int:
+def _merged_end(rows: Sequence[TableRow], index: int) -> int:
     """Return the end of the header whose first row has merged cells: the rows below name the parts of these.
 
     Merged over several rows, a cell has the same text in each of them.
     """
-    end = at + 1
+    end = index + 1
     while (
         end < len(rows) - 1
-        and end - at < _MAX_HEADER_ROWS
+        and end - index < _MAX_HEADER_ROWS
         and rows[end - 1].covered
         and _are_names(rows[end])
     ):
@@ -298,22 +300,22 @@ def _add_levels(rows: Sequence[TableRow], first: int, end: int) -> int:
     return end
 
 
-def _evident_end(rows: Sequence[TableRow], at: int) -> int | None:
-    """Return the end of the header rows from `at`; None unless names stand above values."""
-    end = at
-    while end < len(rows) and end - at < _MAX_HEADER_ROWS and _are_names(rows[end]):
-        if end > at and not _is_level(rows[end - 1], rows[end]):
+def _evident_end(rows: Sequence[TableRow], index: int) -> int | None:
+    """Return the end of the header rows from `index`; None unless names stand above values."""
+    end = index
+    while end < len(rows) and end - index < _MAX_HEADER_ROWS and _are_names(rows[end]):
+        if end > index and not _is_level(rows[end - 1], rows[end]):
             break
         end += 1
-    if end == at or end == len(rows):
+    if end == index or end == len(rows):
         return None
-    named = {column for row in rows[at:end] for column in (*row.filled, *row.covered)}
-    width = max(len(row.filled) for row in rows[at:end])
+    named = {column for row in rows[index:end] for column in (*row.filled, *row.covered)}
+    width = max(len(row.filled) for row in rows[index:end])
     data = next((row for row in rows[end : end + 3] if 1 < 2 * len(row.filled) >= width), None)
     if data is None:
         return None
     columns = [column for column in data.filled if column > 0]
-    dated = {column for row in rows[at:end] for column in row.filled if _DATE.fullmatch(row.cells[column])}
+    dated = {column for row in rows[index:end] for column in row.filled if _DATE.fullmatch(row.cells[column])}
     values = [
         column
         for column in columns
@@ -362,12 +364,12 @@ def _is_amount(cell: str) -> bool:
     return _is_value(cell) or _AMOUNT.fullmatch(cell) is not None
 
 
-def _is_likely_header(rows: Sequence[TableRow], at: int, header: Header) -> bool:
+def _is_likely_header(rows: Sequence[TableRow], index: int, header: Header) -> bool:
     """Return whether a first row of texts above texts names the columns."""
-    below = rows[at + 1 :]
+    below = rows[index + 1 :]
     if not below:
         return False
-    cells, after = rows[at].cells, below[0].cells
+    cells, after = rows[index].cells, below[0].cells
     if any(
         _DIGITS.search(cell) and _DIGITS.sub("0", cell) == _DIGITS.sub("0", other)
         for cell, other in zip(cells, after, strict=False)
@@ -376,7 +378,7 @@ def _is_likely_header(rows: Sequence[TableRow], at: int, header: Header) -> bool
     if header == "expected":
         return True
     # In a text, two columns are often a name and what it stands for, from the first row on.
-    filled = len(rows[at].filled)
+    filled = len(rows[index].filled)
     return (
         filled > 2  # noqa: PLR2004
         and len(below) > 1

@@ -107,6 +107,6 @@ def _cell_text(kind: int, value: Any, code: str, epoch: datetime) -> str:
 
 def _formats(book: xlrd.Book) -> dict[int, str]:
     """Return the number format codes of the styles that have one."""
-    codes = {key: own.format_str or "" for key, own in book.format_map.items()} | BUILT_IN
-    found = {number: codes.get(style.format_key, "") for number, style in enumerate(book.xf_list)}
-    return {number: code for number, code in found.items() if code.lower() not in _NO_FORMAT}
+    codes = {key: number_format.format_str or "" for key, number_format in book.format_map.items()} | BUILT_IN
+    formats = {number: codes.get(style.format_key, "") for number, style in enumerate(book.xf_list)}
+    return {number: code for number, code in formats.items() if code.lower() not in _NO_FORMAT}

@@ -278,14 +278,14 @@ def _candidates(orientation: Orientation) -> tuple[str, ...]:
     if orientation.script_confidence < _MIN_SCRIPT_CONFIDENCE:
         return _default_languages()
     installed = languages()
-    found = [name for name in _LANGUAGES.get(orientation.script, ()) if name in installed]
-    found += [orientation.script] if orientation.script in installed else []
-    if not found:
+    candidates = [name for name in _LANGUAGES.get(orientation.script, ()) if name in installed]
+    candidates += [orientation.script] if orientation.script in installed else []
+    if not candidates:
         raise MissingLanguageError(
             f"is in {orientation.script} script, of which OCR has no language here; "
             f"install its pack, such as {install_hint(orientation.script)}"
         )
-    return tuple(found)
+    return tuple(candidates)
 
 
 def _default_languages() -> tuple[str, ...]:
@@ -309,9 +309,9 @@ def _read_in_language(
     text = max(readings, key=attrgetter("confidence")).text
     if len(text) >= _MIN_DETECTED_CHARS and len(candidates) > 1:
         # Simplified and traditional Chinese are one language.
-        own = "chi_tra" if candidates[:2] == ("chi_sim", "chi_tra") else _BY_CODE.get(detect(text), "")
-        if own in candidates and all(own != reading.language for reading in readings):
-            readings.append(read(png, own, dpi))
+        detected = "chi_tra" if candidates[:2] == ("chi_sim", "chi_tra") else _BY_CODE.get(detect(text), "")
+        if detected in candidates and all(detected != reading.language for reading in readings):
+            readings.append(read(png, detected, dpi))
     return max(readings, key=attrgetter("confidence"))
 
 

@@ -325,11 +325,11 @@ _MAX_BULK_RETRIES = 20
 class BulkItem:
     """An OpenSearch document to index; `body` is one line of JSON."""
 
-    identity: str
+    id: str
     body: bytes
 
     def lines(self) -> bytes:
-        return b'{"index":{"_id":"%s"}}\n%s\n' % (self.identity.encode(), self.body)
+        return b'{"index":{"_id":"%s"}}\n%s\n' % (self.id.encode(), self.body)
 
 
 async def bulk_write(cluster: ClusterClient, index: str, items: Sequence[BulkItem]) -> None:

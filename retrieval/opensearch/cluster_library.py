@@ -25,8 +25,8 @@ from retrieval.index.candidates import Candidates, MeaningScores
 from retrieval.index.forward_index import ForwardIndex, heading_tokens
 from retrieval.index.inverted_index import (
     MAX_HEADING_CANDIDATES,
+    BM25Weights,
     Scores,
-    Weighting,
     digest,
     digests,
     heading_weight,
@@ -88,7 +88,7 @@ class OpenSearchIndex:
         self.size = metadata.size
         self.languages = metadata.languages
         self._cluster = cluster
-        self._weighting = Weighting(metadata.size, metadata.length)
+        self._weighting = BM25Weights(metadata.size, metadata.length)
         self._cached_frequencies: OrderedDict[str, TermFrequencies] = OrderedDict()
         self._prefetched: OrderedDict[tuple[str, ...], Any] = OrderedDict()
 
@@ -180,7 +180,7 @@ class OpenSearchIndex:
         counts = [frequency.headings for frequency in frequencies.values()]
         terms = list(frequencies)
         chosen = rarest_terms(counts)[: _MAX_TERMS_PER_QUERY // 2]
-        return {terms[at]: heading_weight(counts[at], self.size) for at in chosen}
+        return {terms[index]: heading_weight(counts[index], self.size) for index in chosen}
 
     def _boost(self, frequency: int) -> float:
         """Return the factor from OpenSearch's weight of a term to rank-bm25's."""
@@ -232,19 +232,19 @@ class OpenSearchIndex:
     def without_encoder(self) -> "OpenSearchIndex":
         return OpenSearchIndex(self._cluster, self.name, self._metadata)
 
-    async def document_passages(self, document: str, first: int, count: int) -> list[Passage]:
+    async def document_passages(self, document_id: str, first: int, count: int) -> list[Passage]:
         passages: list[Passage] = []
         for start in range(first, first + count, _PASSAGES_PER_REQUEST):
             size = min(_PASSAGES_PER_REQUEST, first + count - start)
-            response = await self._cluster.search(self.name, _document_query(document, start, size))
+            response = await self._cluster.search(self.name, _document_query(document_id, start, size))
             hits = _read_hits(response)
             passages += unpack_passages(stored_passages.stored_field(hit) for hit in hits).passages()
             if len(hits) < size:
                 break
         return passages
 
-    async def sections(self, name: str) -> tuple[Section, ...]:
-        stored = await self.stored_field(record_id(name))
+    async def sections(self, document_name: str) -> tuple[Section, ...]:
+        stored = await self.stored_field(record_id(document_name))
         return StoredFileRecord.read(stored).sections if stored else ()
 
     async def ping(self) -> None:
@@ -252,13 +252,13 @@ class OpenSearchIndex:
             self.name, {"size": 0, "terminate_after": 1, **stored_passages.STORED_FIELD_ONLY}
         )
 
-    async def ordinal(self, passage: str) -> int | None:
-        stored = await self.stored_field(passage)
+    async def ordinal(self, passage_id: str) -> int | None:
+        stored = await self.stored_field(passage_id)
         return int(unpack_passages([stored]).ordinals[0]) if stored else None
 
-    async def stored_field(self, identity: str) -> str | None:
+    async def stored_field(self, stored_id: str) -> str | None:
         """Return the content of the OpenSearch document with this id, in base64, or None."""
-        hits = _read_hits(await self._cluster.search(self.name, id_query(identity)))
+        hits = _read_hits(await self._cluster.search(self.name, id_query(stored_id)))
         return stored_passages.stored_field(hits[0]) if hits else None
 
 
@@ -297,7 +297,7 @@ def _sort_by_score(
     rows: Sequence[int], passages: Sequence[Passage], ordinals: NDArray[np.int64], scores: Scores
 ) -> list[int]:
     """Sort rows by descending score, then by document name and position in the document."""
-    return sorted(rows, key=lambda row: (-scores[row], passages[row].document, ordinals[row]))
+    return sorted(rows, key=lambda row: (-scores[row], passages[row].document_name, ordinals[row]))
 
 
 def _best_passages_query(terms: Sequence[str], size: int) -> dict[str, Any]:
@@ -338,24 +338,24 @@ def _count_query(field: str, term: str) -> dict[str, Any]:
     return {"size": 0, "track_total_hits": True, "query": {"term": {field: {"value": term}}}}
 
 
-def _document_query(document: str, first: int, count: int) -> dict[str, Any]:
+def _document_query(document_id: str, first: int, count: int) -> dict[str, Any]:
     """Return a query for `count` passages of a document, from the ordinal `first` on."""
     within = {"range": {"n": {"gte": first, "lt": first + count}}}
     return {
         "size": count,
         "track_total_hits": False,
-        "query": {"bool": {"filter": [{"term": {"document": document}}, within]}},
+        "query": {"bool": {"filter": [{"term": {"document": document_id}}, within]}},
         "sort": ["n"],
         **stored_passages.STORED_FIELD_ONLY,
     }
 
 
-def id_query(identity: str) -> dict[str, Any]:
+def id_query(stored_id: str) -> dict[str, Any]:
     """Return a query for the passage, file record or sample with this id."""
     return {
         "size": 1,
         "track_total_hits": False,
-        "query": {"ids": {"values": [identity]}},
+        "query": {"ids": {"values": [stored_id]}},
         **stored_passages.STORED_FIELD_ONLY,
     }
 

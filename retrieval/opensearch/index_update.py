@@ -27,10 +27,10 @@ from retrieval.documents import file_listing as listing
 from retrieval.documents.file_listing import FileEntry
 from retrieval.documents.file_records import FileRecord, file_record, library_version, unchanged
 from retrieval.documents.ingestion import Batch, ingest
-from retrieval.embeddings.vector_store import Embeddings
+from retrieval.embeddings.vector_store import EmbeddingStore
 from retrieval.errors import RetrievalError, UnavailableError
 from retrieval.index.segment import Segment
-from retrieval.model import Problem, document_id
+from retrieval.model import Problem, make_document_id
 from retrieval.opensearch import stored_passages
 from retrieval.opensearch.client import (
     MAX_CONCURRENT_BULK_REQUESTS,
@@ -282,8 +282,8 @@ class NewIndex:
         """Delete the passages and file records of the documents with these ids."""
         await self.refresh()
         ordered = sorted(documents)
-        for at in range(0, len(ordered), _DOCUMENTS_PER_REQUEST):
-            body = {"query": {"terms": {"document": ordered[at : at + _DOCUMENTS_PER_REQUEST]}}}
+        for start in range(0, len(ordered), _DOCUMENTS_PER_REQUEST):
+            body = {"query": {"terms": {"document": ordered[start : start + _DOCUMENTS_PER_REQUEST]}}}
             params = {"conflicts": "proceed", "slices": "auto"}
             path = f"/{self.name}/_delete_by_query"
             response = await self.cluster.send("POST", path, body, params=params, timeout=MERGE_TIMEOUT)
@@ -374,7 +374,7 @@ def _sample_query(size: int) -> dict[str, Any]:
     }
 
 
-Progress = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 
 # Batches written concurrently; each has a segment on disk.
 _MAX_CONCURRENT_BATCHES = 2
@@ -402,9 +402,9 @@ async def write_index(  # noqa: PLR0913  # each has a name
     folder: Path,
     plan: IndexPlan,
     *,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     on_wait: Callable[[str], None] | None = None,
-    embeddings: Embeddings | None = None,
+    embeddings: EmbeddingStore | None = None,
 ) -> None:
     """Bring the index up to date with the folder: read changed files, copy the rest from the current index.
 
@@ -434,8 +434,8 @@ class _ClusterUpdate:
     folder: Path
     plan: IndexPlan
     lock: WriteLock
-    progress: Progress | None
-    embeddings: Embeddings | None
+    progress: ProgressCallback | None
+    embeddings: EmbeddingStore | None
     new_index: NewIndex = field(init=False)
     _done: int = 0
     _total: int = 0
@@ -515,12 +515,12 @@ class _ClusterUpdate:
 
     async def _delete(self, names: Sequence[str], base: _PreviousIndex | None) -> None:
         """Delete these files, and documents that an interrupted run has not written completely."""
-        deleted = {document_id(name) for name in names}
+        deleted = {make_document_id(name) for name in names}
         if base and not base.metadata.done:
             await self.new_index.refresh()
             # A document's record is written after its passages.
             records = await read_file_records(self.cluster, self.new_index.name)
-            complete = {document_id(record.file.name) for record in records}
+            complete = {make_document_id(record.file.name) for record in records}
             deleted |= await self.new_index.list_documents() - complete
         if deleted:
             await self.new_index.delete_documents(deleted)
@@ -560,7 +560,7 @@ class _ClusterUpdate:
             segment = Segment(batch.segment)
             batch.segment.unlink()
             indexed = [record for record in records if record.source]
-            documents = segment.document_ordinals([document_id(record.file.name) for record in indexed])
+            documents = segment.document_ordinals([make_document_id(record.file.name) for record in indexed])
             reader = BulkItemReader(segment, documents, self.embeddings)
             encoding, batches = reader.encode(), reader.batches()
             while (count := await asyncio.to_thread(next, encoding, None)) is not None:

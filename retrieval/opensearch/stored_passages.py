@@ -27,7 +27,7 @@ from retrieval.documents.file_records import FileRecord, record_from_row, record
 from retrieval.embeddings.encoder import Encoder, QuestionVectors, Vectors
 from retrieval.embeddings.vector_store import (
     FILE_NAME,
-    Embeddings,
+    EmbeddingStore,
     EncoderText,
     VectorStore,
     baseline,
@@ -43,7 +43,7 @@ from retrieval.index.segment import Segment
 from retrieval.index.spelling import is_correction_candidate
 from retrieval.language import fold
 from retrieval.loaders.chunking import table_of_contents
-from retrieval.model import Passage, Problem, Section, Span, document_id, document_of
+from retrieval.model import Passage, Problem, Section, Span, document_id_of, make_document_id
 from retrieval.opensearch.client import BulkItem
 
 # Texts in a batch, which takes half a second to a second. Larger batches are no faster.
@@ -82,8 +82,8 @@ class PassageVectors:
 
     def take(self, passages: NDArray[np.intp]) -> "PassageVectors":
         """Return the vectors of these passages, in the order given."""
-        at, counts = RaggedArray.from_lengths(self.counts, self.scales).positions(passages)
-        return PassageVectors(counts, self.scales[at], self.numbers[at])
+        positions, counts = RaggedArray.from_lengths(self.counts, self.scales).positions(passages)
+        return PassageVectors(counts, self.scales[positions], self.numbers[positions])
 
     def wholes(self) -> Vectors:
         """Return the vectors of whole passages, without those that were not encoded."""
@@ -142,14 +142,14 @@ class VectorSample:
         return cls(vectors[:wholes], vectors[wholes:])
 
 
-def cached_embeddings(encoder: Encoder, index_dir: Path | None, alias: str) -> Embeddings:
+def cached_embeddings(encoder: Encoder, index_dir: Path | None, alias: str) -> EmbeddingStore:
     """Return the encoder with its vectors for this alias, stored in a file if there is an `index_dir`."""
     path = index_dir and index_dir / f"cluster-{alias}" / FILE_NAME
-    return Embeddings(encoder, VectorStore(path, encoder.name, encoder.dimensions))
+    return EmbeddingStore(encoder, VectorStore(path, encoder.name, encoder.dimensions))
 
 
 def encode_missing_passages(
-    segment: Segment, numbers: Sequence[int], embeddings: Embeddings
+    segment: Segment, numbers: Sequence[int], embeddings: EmbeddingStore
 ) -> Iterator[int]:
     """Encode the texts of passages that have no vectors yet; yield the size of each batch. Blocks."""
     for start in range(0, len(numbers), _PASSAGES_PER_BLOCK):
@@ -317,7 +317,7 @@ def spell_terms(terms: NDArray[np.uint64]) -> list[str]:
     shifts = np.arange(0, 6 * _TERM_CHARS, 6, dtype=np.uint64)
     characters = _ALPHABET[((terms[:, None] >> shifts) & np.uint64(63)).astype(np.intp)]
     text = characters.tobytes().decode("ascii")
-    return [text[at : at + _TERM_CHARS] for at in range(0, len(text), _TERM_CHARS)]
+    return [text[start : start + _TERM_CHARS] for start in range(0, len(text), _TERM_CHARS)]
 
 
 STORED_FIELD_ONLY: Mapping[str, Any] = {"_source": False, "stored_fields": ["b"]}
@@ -424,13 +424,13 @@ def unpack_passages(stored: Iterable[str]) -> DecodedPassages:
         data = a2b_base64(row)
         header = _PACKED_HEADER.unpack_from(data)
         headers.append(header)
-        at = _PACKED_HEADER.size
+        offset = _PACKED_HEADER.size
         for column, (width, field) in zip(columns, _PACKED_COLUMNS, strict=True):
-            end = at + width * header[field]
-            column.append(data[at:end])
-            at = end
-        end = at + header[5] * header[6]
-        vector_numbers.append(data[at:end])
+            end = offset + width * header[field]
+            column.append(data[offset:end])
+            offset = end
+        end = offset + header[5] * header[6]
+        vector_numbers.append(data[offset:end])
         records.append(data[end:])
     terms, codes, lengths, counts, numbers, starts, pieces, token_types, scales = map(b"".join, columns)
     sizes = np.array(headers, np.int64).reshape(-1, 7)
@@ -473,7 +473,7 @@ _PLACE_FIELDS = 5
 def _encode_record(passage: Passage) -> bytes:
     fields = [
         passage.id,
-        passage.document,
+        passage.document_name,
         passage.title,
         passage.span.start,
         passage.heading,
@@ -493,12 +493,12 @@ def _encode_record(passage: Passage) -> bytes:
 
 def _decode_record(record: bytes) -> Passage:
     fields, _, text = record.decode().partition("\n")
-    identity, document, title, start, heading, line, *rest = json.loads(fields)
+    passage_id, document, title, start, heading, line, *rest = json.loads(fields)
     place, (lines, paragraphs, labels, *scan) = rest[:_PLACE_FIELDS], rest[_PLACE_FIELDS:]
     span = Span(start, start + len(text))
     place += [segment.decode_line_marks(lines, line), tuple(paragraphs), segment.decode_labels(labels)]
     place.append(segment.decode_scan(scan))
-    return Passage(identity, document, title, span, text, tuple(heading), line, *place)
+    return Passage(passage_id, document, title, span, text, tuple(heading), line, *place)
 
 
 # About as many as fit into one bulk request.
@@ -525,7 +525,7 @@ class StoredFileRecord:
         name = self.record.file.name
         data = json.dumps([record_to_row(self.record), sections]).encode()
         body = {
-            "document": document_id(name),
+            "document": make_document_id(name),
             "name": name,
             "words": " ".join(sorted(self.words)),
             "b": b2a_base64(data, newline=False).decode("ascii"),
@@ -550,7 +550,7 @@ class BulkItemReader:
     With `embeddings`, passages are stored with vectors; exhaust `encode` before `batches`.
     """
 
-    def __init__(self, segment: Segment, documents: Sequence[int], embeddings: Embeddings | None) -> None:
+    def __init__(self, segment: Segment, documents: Sequence[int], embeddings: EmbeddingStore | None) -> None:
         self._segment = segment
         self._embeddings = embeddings
         self._ranges = [
@@ -569,10 +569,10 @@ class BulkItemReader:
     def batches(self) -> Iterator[list[BulkItem]]:
         """Yield the passages in order, in batches."""
         numbers = list(chain.from_iterable(self._ranges))
-        ordinals = list(chain.from_iterable(range(len(own)) for own in self._ranges))
-        for at in range(0, len(numbers), _PASSAGES_PER_BATCH):
+        ordinals = list(chain.from_iterable(range(len(passage_range)) for passage_range in self._ranges))
+        for start in range(0, len(numbers), _PASSAGES_PER_BATCH):
             yield self._read_batch(
-                numbers[at : at + _PASSAGES_PER_BATCH], ordinals[at : at + _PASSAGES_PER_BATCH]
+                numbers[start : start + _PASSAGES_PER_BATCH], ordinals[start : start + _PASSAGES_PER_BATCH]
             )
 
     def stored_record(self, record: FileRecord) -> StoredFileRecord:
@@ -596,22 +596,30 @@ class BulkItemReader:
 
     def _collect(self, passages: Sequence[Passage], forward: ForwardIndex) -> None:
         for passage in passages:
-            self._headings[passage.document].append(passage.heading)
-        names = {name: at for at, name in enumerate(dict.fromkeys(passage.document for passage in passages))}
-        document_of_passage = np.array([names[passage.document] for passage in passages])
+            self._headings[passage.document_name].append(passage.heading)
+        names = {
+            name: number
+            for number, name in enumerate(dict.fromkeys(passage.document_name for passage in passages))
+        }
+        document_of_passage = np.array([names[passage.document_name] for passage in passages])
         owners = np.repeat(np.arange(len(passages)), forward.tokens.lengths)
         lengths = forward.vocabulary.lengths[forward.tokens.values]
         (words,) = np.nonzero((lengths >= _MIN_WORD_CHARS) & (lengths <= _MAX_WORD_CHARS))
         keys = document_of_passage[owners[words]] * len(forward.vocabulary) + forward.tokens.values[words]
         # The first occurrence of each form in each document.
         _, first = np.unique(keys, return_index=True)
-        at = words[first]
-        occurrences = zip(owners[at].tolist(), forward.starts[at].tolist(), lengths[at].tolist(), strict=True)
+        positions = words[first]
+        occurrences = zip(
+            owners[positions].tolist(),
+            forward.starts[positions].tolist(),
+            lengths[positions].tolist(),
+            strict=True,
+        )
         for owner, start, length in occurrences:
             passage = passages[owner]
             word = _fold(passage.text[start : start + length], passage.language)
             if word and is_correction_candidate(word):
-                self._words[passage.document].add(word)
+                self._words[passage.document_name].add(word)
 
 
 def _fold(word: str, language: str) -> str:
@@ -631,8 +639,8 @@ def _passage_item(
 ) -> BulkItem:
     # Ids, digests and language codes need no escaping, so this is safe, and ten times as fast as json.dumps.
     body = (
-        f'{{"document":"{document_of(passage.id)}","n":{ordinal},"tokens":{len(terms)},'
+        f'{{"document":"{document_id_of(passage.id)}","n":{ordinal},"tokens":{len(terms)},'
         f'"language":"{passage.language}","terms":"{" ".join(terms)}",'
-        f'"context":"{" ".join(headings)}","path":{json.dumps(passage.document)},"b":"'
+        f'"context":"{" ".join(headings)}","path":{json.dumps(passage.document_name)},"b":"'
     )
     return BulkItem(passage.id, b'%s%s"}' % (body.encode(), b2a_base64(packed, newline=False)))

@@ -44,8 +44,8 @@ def documents_meant(name: str, sources: Sequence[Source], *, is_whole: bool = Fa
     "The manual" and "the mail" are the only document of this kind, if there is one. With `is_whole`, the name
     must be a whole title, file name or kind.
     """
-    found = _find_without_article(name, sources, is_whole=is_whole) or _only_one_of_kind(name, sources)
-    return list(sources) if not found and (not name or is_any_document(name)) else found
+    documents = _find_without_article(name, sources, is_whole=is_whole) or _only_one_of_kind(name, sources)
+    return list(sources) if not documents and (not name or is_any_document(name)) else documents
 
 
 def only_document_about(text: str, sources: Sequence[Source]) -> Source | None:
@@ -56,8 +56,8 @@ def only_document_about(text: str, sources: Sequence[Source]) -> Source | None:
     question = parse_document_question(text)
     if question is None or question.kind is not DocumentQuestionKind.CONTENTS:
         return None
-    found = _find_without_article(question.subject, sources)
-    return found[0] if len(found) == 1 else None
+    documents = _find_without_article(question.subject, sources)
+    return documents[0] if len(documents) == 1 else None
 
 
 def _find_without_article(name: str, sources: Sequence[Source], *, is_whole: bool = False) -> list[Source]:
@@ -65,8 +65,8 @@ def _find_without_article(name: str, sources: Sequence[Source], *, is_whole: boo
 
     "What does the Satzung say" asks in English for a German document.
     """
-    if found := find_documents(name, sources, is_whole=is_whole):
-        return found
+    if documents := find_documents(name, sources, is_whole=is_whole):
+        return documents
     words = name.split()
     rest = list(dropwhile(_is_function_word, words))
     return find_documents(" ".join(rest), sources, is_whole=is_whole) if len(rest) < len(words) else []
@@ -130,28 +130,30 @@ def find_documents(name: str, sources: Sequence[Source], *, is_whole: bool = Fal
     matches: list[Source] = []
     exact: list[Source] = []
     for language in sorted({source.language for source in sources}):
-        own = _content_terms(name, language)
-        wanted = own - _document_terms(name, language)
+        name_terms = _content_terms(name, language)
+        wanted = name_terms - _document_terms(name, language)
         joined = "".join(token.word for token in _content_tokens(name, language))
         for source in (source for source in sources if source.language == language):
             tokens = [_content_tokens(text, language) for text in _names(source)]
             names = [{token.term for token in own_tokens} for own_tokens in tokens]
             # "The price list" is pricelist.xls, "the pricelist" is price-list.xls.
             is_joined = joined in ("".join(token.word for token in own_tokens) for own_tokens in tokens)
-            if own and (is_joined or any(_is_name(terms, own, wanted, is_whole=is_whole) for terms in names)):
+            if name_terms and (
+                is_joined or any(_is_name(terms, name_terms, wanted, is_whole=is_whole) for terms in names)
+            ):
                 exact.append(source)
             elif wanted and wanted <= set().union(*names):
                 matches.append(source)
-    found = {source.id for source in (exact if is_whole else exact or matches)}
-    return [source for source in sources if source.id in found]
+    ids = {source.id for source in (exact if is_whole else exact or matches)}
+    return [source for source in sources if source.id in ids]
 
 
-def _is_name(terms: set[str], own: set[str], wanted: set[str], *, is_whole: bool) -> bool:
+def _is_name(terms: set[str], name_terms: set[str], wanted: set[str], *, is_whole: bool) -> bool:
     """Return whether the terms of a title or file name are those of a name, perhaps without "document".
 
     With `is_whole`, words may differ in an ending that stemming leaves.
     """
-    if terms in (own, wanted):
+    if terms in (name_terms, wanted):
         return True
     return (
         is_whole

@@ -47,19 +47,19 @@ def fold_with_offsets(text: str) -> tuple[str, list[int]]:
     """Return what `fold_phrase` does, and for each character the offset of the one it comes from."""
     folded: list[str] = []
     offsets: list[int] = []
-    for at, character in enumerate(text):
+    for index, character in enumerate(text):
         for part in unicodedata.normalize("NFKD", character.casefold()).translate(_ALIKE):
             letter = _fold_character(part)
             if letter and (letter != " " or (folded and folded[-1] != " ")):
                 folded.append(letter)
-                offsets.append(at)
+                offsets.append(index)
     while folded and folded[-1] == " ":
         folded.pop()
         offsets.pop()
     joined = "".join(folded)
     gaps = {match.start() for match in _UNSPACED_GAP.finditer(joined)}
-    kept = [at for at in range(len(joined)) if at not in gaps]
-    return "".join(joined[at] for at in kept), [offsets[at] for at in kept]
+    kept = [index for index in range(len(joined)) if index not in gaps]
+    return "".join(joined[index] for index in kept), [offsets[index] for index in kept]
 
 
 # Longer messages are not such questions.
@@ -259,9 +259,9 @@ def _words_pattern(words: str, language: str) -> str:
     parts = _SLOT.split(words)
     return "".join(
         _slot_pattern(part, language)
-        if at % 2
+        if index % 2
         else r"\s*".join(re.escape(fold_phrase(word)).replace(r"\ ", r"\s*") for word in part.split(" "))
-        for at, part in enumerate(parts)
+        for index, part in enumerate(parts)
     )
 
 
@@ -294,9 +294,9 @@ def parse_small_talk(message: str, language: str) -> tuple[SmallTalk, str] | Non
     if len(message) > _MAX_SMALL_TALK_CHARS:
         return None
     folded = fold_phrase(message)
-    for own in dict.fromkeys([language, *_load_small_talk()]):
-        if kind := _small_talk_in(folded, own):
-            return kind, own
+    for other_language in dict.fromkeys([language, *_load_small_talk()]):
+        if kind := _small_talk_in(folded, other_language):
+            return kind, other_language
     return None
 
 

@@ -32,7 +32,7 @@ MEANING_SCALE = 10.0
 # a standard deviation of 0.03.
 _USUAL_TOKEN_BASELINE = 0.505
 # One token in so many counts as one that a passage has least of.
-_WEAKEST_SHARE = 3
+_WEAKEST_TOKENS_DIVISOR = 3
 # A similarity stands out if it is higher than the next ones, so many.
 _GAP_PASSAGES = 3
 # Passages this close in their document are about the same subject.
@@ -204,7 +204,8 @@ def _match_grams(
     form_grams = np.zeros((len(similar_forms), len(columns)))
     form_grams[similar_rows, matched_grams] = 1
     form_shares = np.stack(
-        [form_grams[:, [columns[gram] for gram in own]].mean(axis=1) for own in grams_by_word], axis=1
+        [form_grams[:, [columns[gram] for gram in word_grams]].mean(axis=1) for word_grams in grams_by_word],
+        axis=1,
     )
     row_by_form = np.full(len(forms), -1, np.intp)
     row_by_form[similar_forms] = np.arange(len(similar_forms))
@@ -268,7 +269,7 @@ def token_features(matches: QueryMatches, shortlisted: IntArray) -> dict[str, Fl
         return None
     similarity = by_token.mean(axis=0)
     weakest = np.zeros(len(matches.first_pieces))
-    lowest = np.sort(by_token, axis=0)[: max(len(by_token) // _WEAKEST_SHARE, 1)]
+    lowest = np.sort(by_token, axis=0)[: max(len(by_token) // _WEAKEST_TOKENS_DIVISOR, 1)]
     weakest[shortlisted] = lowest.mean(axis=0) * MEANING_SCALE
     relative = np.zeros(len(matches.first_pieces))
     lacking = SHORTLIST_SIZE - len(shortlisted)
@@ -311,7 +312,7 @@ def nearby_similarity(
     for row, passage in enumerate(passages[ordinal] for ordinal in shortlisted):
         close = [
             other
-            for other in documents[passage.document]
+            for other in documents[passage.document_name]
             if abs(passages[other].paragraph - passage.paragraph) <= _MAX_PARAGRAPHS_APART
         ]
         nearby[row] = similarity[close].max(axis=0)
@@ -322,7 +323,7 @@ def _group_by_document(passages: Sequence[Passage]) -> dict[str, list[int]]:
     """Return the ordinals of the passages of each document."""
     ordinals: dict[str, list[int]] = {}
     for ordinal, passage in enumerate(passages):
-        ordinals.setdefault(passage.document, []).append(ordinal)
+        ordinals.setdefault(passage.document_name, []).append(ordinal)
     return ordinals
 
 
@@ -353,12 +354,12 @@ def match_headings(
     # Candidates of one section have the same heading fields.
     matches: dict[tuple[str, str, tuple[str, ...]], tuple[list[int], list[int], float]] = {}
     for row, passage in enumerate(passages):
-        key = passage.language, passage.document, passage.heading
+        key = passage.language, passage.document_name, passage.heading
         if key not in matches:
             nearest = _terms(passage.heading[-1] if passage.heading else passage.title, passage.language)
             shared = query_terms & nearest
             in_heading = _columns(shared, columns_by_term)
-            further = (name_words(passage.document), passage.title, *passage.heading[:-1])
+            further = (name_words(passage.document_name), passage.title, *passage.heading[:-1])
             further_terms = (query_terms & _terms(text, passage.language) for text in further)
             in_title = _columns(frozenset[str]().union(*further_terms), columns_by_term)
             similarity = (

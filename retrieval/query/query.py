@@ -145,13 +145,13 @@ def parse(text: str, languages: Sequence[str]) -> Query:
         text,
         tuple(islice(words.values(), _MAX_QUERY_WORDS)),
         wants_time=any(
-            _find_listed(text, folded[name].values(), own.when) for name, own in stopwords.items()
+            _find_listed(text, folded[name].values(), listed.when) for name, listed in stopwords.items()
         ),
         wants_number=any(
-            _find_listed(text, folded[name].values(), own.count) for name, own in stopwords.items()
+            _find_listed(text, folded[name].values(), listed.count) for name, listed in stopwords.items()
         ),
         wants_person=any(
-            _find_listed(text, folded[name].values(), own.who) for name, own in stopwords.items()
+            _find_listed(text, folded[name].values(), listed.who) for name, listed in stopwords.items()
         ),
         is_greeting=not content and _is_greeting(text, folded),
     )
@@ -162,8 +162,8 @@ def with_earlier_words(query: Query, earlier: Query) -> Query:
 
     These weigh half a word together, or their full weight if the follow-up has no content words.
     """
-    own = {word.terms for word in query.words}
-    added = [word for word in earlier.words if word.is_content and word.terms not in own]
+    known_terms = {word.terms for word in query.words}
+    added = [word for word in earlier.words if word.is_content and word.terms not in known_terms]
     weight = 0.5 / max(len(added), 1) if any(word.is_content for word in query.words) else 1.0
     return replace(query, words=(*query.words, *(replace(word, weight=weight) for word in added)))
 
@@ -192,8 +192,8 @@ def _spell(offsets: Offsets, folded: Mapping[str, FoldedWords]) -> str:
     first = next(iter(spellings.values()))
     if len(set(spellings.values())) == 1:
         return first
-    own = script(first)
-    return next((word for language, word in spellings.items() if script_of(language) == own), first)
+    text_script = script(first)
+    return next((word for language, word in spellings.items() if script_of(language) == text_script), first)
 
 
 def _drop_asking_phrases(text: str, content: set[Offsets]) -> set[Offsets]:
@@ -229,11 +229,11 @@ def _fold_in_foreign_languages(text: str, folded: Mapping[str, FoldedWords]) -> 
     """
     if _detect_stopwords(text, folded):
         return {}
-    own = script(text)
+    text_script = script(text)
     return {
         language: _fold_words(text, language)
         for language in load_stopwords()
-        if language not in folded and script_of(language) == own
+        if language not in folded and script_of(language) == text_script
     }
 
 
@@ -254,15 +254,15 @@ def _find_content(
         return set()
     # For each character, how far the stop words reach that start at or before it.
     covered_to = [0] * (len(text) + 1)
-    spans = (span for own in stopwords.values() for span in _find_unspaced(text, own.function_words))
+    spans = (span for listed in stopwords.values() for span in _find_unspaced(text, listed.function_words))
     for start, end in spans:
         covered_to[start] = max(covered_to[start], end)
     covered_to = list(accumulate(covered_to, max))
     function_words = {
         offsets
-        for language, own in stopwords.items()
+        for language, listed in stopwords.items()
         for offsets, word in folded[language].items()
-        if word in own.function_words
+        if word in listed.function_words
     }
     # "What's": the s is a word in languages of the documents, but not in that of the question.
     own_words = {offsets for language in stopwords for offsets in folded[language]}
@@ -278,10 +278,12 @@ def _find_content(
 def _is_greeting(text: str, folded: Mapping[str, FoldedWords]) -> bool:
     """Return whether a message without content words greets or thanks, in any language, and asks nothing."""
     stopwords = load_stopwords()
-    own = ((words, stopwords[language]) for language, words in folded.items() if language in stopwords)
+    with_stopwords = (
+        (words, stopwords[language]) for language, words in folded.items() if language in stopwords
+    )
     return any(
         _greets(text, words, listed) and not _find_listed(text, words.values(), listed.question_words)
-        for words, listed in chain(own, _fold_in_greeting_languages(text, folded))
+        for words, listed in chain(with_stopwords, _fold_in_greeting_languages(text, folded))
     )
 
 
@@ -307,9 +309,13 @@ def _fold_in_greeting_languages(
     text: str, folded: Mapping[str, FoldedWords]
 ) -> Iterator[tuple[FoldedWords, Stopwords]]:
     """Yield the words of a message in other languages of its script that it may greet in."""
-    own = script(text)
+    text_script = script(text)
     for language, listed in load_stopwords().items():
-        if language not in folded and script_of(language) == own and _may_greet(text, language, listed):
+        if (
+            language not in folded
+            and script_of(language) == text_script
+            and _may_greet(text, language, listed)
+        ):
             yield _fold_words(text, language), listed
 
 
@@ -472,9 +478,9 @@ def _escape(text: str) -> str:
     return r"\s*".join(map(re.escape, text.split(" ")))
 
 
-MAX_PARTS = 4
+MAX_QUESTION_PARTS = 4
 _MAX_SEVERAL_CHARS = 300
-_PREFIX = "prefix:"
+_PREFIX_MARK = "prefix:"
 UNSPACED_LETTER = r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]"
 _UNSPACED_WORD = regex.compile(UNSPACED_LETTER)
 _END_OF_QUESTION = regex.compile(r"(?<=[?？؟])\s*(?=\S)")
@@ -505,11 +511,11 @@ def split_question(text: str) -> list[str]:
         return []
     questions = [part.strip() for part in _END_OF_QUESTION.split(text) if _LETTER_OR_DIGIT.search(part)]
     if len(questions) > 1:
-        return questions if len(questions) <= MAX_PARTS else []
+        return questions if len(questions) <= MAX_QUESTION_PARTS else []
     for joining in _load_joining():
         parts = _split(text, joining)
         if len(parts) > 1:
-            return parts if len(parts) <= MAX_PARTS else []
+            return parts if len(parts) <= MAX_QUESTION_PARTS else []
     return []
 
 
@@ -578,8 +584,8 @@ def _joining(table: Mapping[str, Sequence[str]]) -> _Joining:
 
 def _word_pattern(word: str, *, is_conjunction: bool = True) -> str:
     """Return a pattern for a word: between spaces, before another word, or anywhere if it has no spaces."""
-    if word.startswith(_PREFIX):
-        return rf"\s+{regex.escape(word.removeprefix(_PREFIX))}(?=\p{{L}}{{3}})"
+    if word.startswith(_PREFIX_MARK):
+        return rf"\s+{regex.escape(word.removeprefix(_PREFIX_MARK))}(?=\p{{L}}{{3}})"
     pattern = regex.escape(word)
     if _UNSPACED_WORD.search(word):
         return pattern

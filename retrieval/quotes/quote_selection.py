@@ -104,8 +104,8 @@ def share_of_best(scores: FloatArray, first: IntArray, last: IntArray) -> float:
     row = int(np.argmax(scores))
     weights = np.exp(scores - scores[row])
     overlaps = (first <= last[row]) & (last >= first[row])
-    own, others = float(weights[overlaps].sum()), float(weights[~overlaps].sum())
-    return min(_MAX_SHARE_LOG_ODDS, max(-_MAX_SHARE_LOG_ODDS, math.log(own / max(others, 1e-9))))
+    best, others = float(weights[overlaps].sum()), float(weights[~overlaps].sum())
+    return min(_MAX_SHARE_LOG_ODDS, max(-_MAX_SHARE_LOG_ODDS, math.log(best / max(others, 1e-9))))
 
 
 def rank_spans(query: Query, matches: QueryMatches, candidates: Candidates, max_chars: int) -> RankedSpans:
@@ -276,10 +276,11 @@ def _first_in_sections(passages: Sequence[Passage]) -> NDArray[np.bool_]:
     """Return for each candidate whether it is the first of those below the same headings of its document."""
     first: dict[tuple[str, tuple[str, ...]], int] = {}
     for passage in passages:
-        section = (passage.document, passage.heading)
+        section = (passage.document_name, passage.heading)
         first[section] = min(first.get(section, passage.span.start), passage.span.start)
     return np.array(
-        [passage.span.start == first[passage.document, passage.heading] for passage in passages], np.bool_
+        [passage.span.start == first[passage.document_name, passage.heading] for passage in passages],
+        np.bool_,
     )
 
 
@@ -437,10 +438,10 @@ def match_forms(query: Query, forms: Vocabulary) -> NDArray[np.bool_]:
         return is_match
     query_grams = list(set().union(*grams_by_word))
     matched_grams, matched_forms = forms.find_grams(query_grams)
-    for own in grams_by_word:
-        is_own = np.array([gram in own for gram in query_grams])
+    for word_grams in grams_by_word:
+        is_own = np.array([gram in word_grams for gram in query_grams])
         shared = np.bincount(matched_forms[is_own[matched_grams]], minlength=len(forms))
-        is_match |= shared > _MIN_HIGHLIGHT_GRAM_SHARE * np.maximum(forms.grams.lengths, len(own))
+        is_match |= shared > _MIN_HIGHLIGHT_GRAM_SHARE * np.maximum(forms.grams.lengths, len(word_grams))
     return is_match
 
 
@@ -452,8 +453,8 @@ def find_highlights(
     `row` is the passage's row of the forward index, `is_match` is as match_forms returns it. Spans that
     overlap or touch are merged.
     """
-    own = slice(*forward.tokens.offsets[row : row + 2].tolist())
-    starts, forms = forward.starts[own], forward.tokens.values[own]
+    tokens = slice(*forward.tokens.offsets[row : row + 2].tolist())
+    starts, forms = forward.starts[tokens], forward.tokens.values[tokens]
     inside = slice(*np.searchsorted(starts, [start, end]).tolist())
     starts, forms = starts[inside], forms[inside]
     lengths = forward.vocabulary.lengths[forms]
@@ -472,7 +473,7 @@ def cite(passage: Passage, excerpt: Excerpt, rank: int, highlights: Iterable[Spa
     offset = passage.span.start
     return Citation(
         rank=rank,
-        document=passage.document,
+        document_name=passage.document_name,
         title=passage.title,
         span=Span(offset + excerpt.start, offset + excerpt.end),
         quote=passage.text[excerpt.start : excerpt.end],
@@ -540,7 +541,7 @@ def drop_altered(citations: Sequence[Citation]) -> list[Citation]:
     verified = [citation for citation in citations if citation.is_verbatim]
     if len(verified) < len(citations):
         documents = sorted(
-            {logged_name(citation.document) for citation in citations if not citation.is_verbatim}
+            {logged_name(citation.document_name) for citation in citations if not citation.is_verbatim}
         )
         _log.error("A quote differs from its document and is not sent: %s", documents)
     return verified

@@ -36,7 +36,7 @@ ME = {"id": 999, "is_bot": True, "first_name": "Verbatim", "username": "verbatim
 def make_passage(text: str, *, start: int = 0, number: int = 1, paragraph: int = 1, **fields: Any) -> Passage:
     usual: dict[str, Any] = {
         "id": f"{number:012}folder01",
-        "document": "folder/name.txt",
+        "document_name": "folder/name.txt",
         "title": "Title",
         "span": Span(start, start + len(text)),
         "text": text,
@@ -55,7 +55,7 @@ def make_citation(
     passage = fields.pop("passage", None) or make_passage(text, start=100)
     usual: dict[str, Any] = {
         "rank": 1,
-        "document": passage.document,
+        "document_name": passage.document_name,
         "title": passage.title,
         "span": Span(100 + at[0], 100 + at[1]),
         "quote": text[at[0] : at[1]],
@@ -119,8 +119,8 @@ class FakeLibrary(SingleLibrary):
     async def explain(self, question: str) -> tuple[TermWeight, ...]:
         return tuple(TermWeight(word, word.istitle(), len(word), 1.5) for word in question.split())
 
-    def source(self, identity: str) -> Source | None:
-        return next((source for source in self.sources if source.id == identity), None)
+    def source(self, document_id: str) -> Source | None:
+        return next((source for source in self.sources if source.id == document_id), None)
 
     async def sections(self, source: Source) -> tuple[Section, ...]:
         found: dict[str, Section] = {}

@@ -85,7 +85,7 @@ def citations(draw: st.DrawFn) -> Citation:
     )
     return Citation(
         rank=1,
-        document=name,
+        document_name=name,
         title=title,
         span=Span(base + start, base + end),
         quote=text[start:end],

@@ -54,7 +54,7 @@ def test_a_missing_folder_is_one_line(
 @pytest.mark.slow
 def test_presentation_does_not_import_telegram() -> None:
     """Texts and presentation do not import the Telegram library, which is slow."""
-    modules = "bot.i18n.messages, bot.views.message, bot.views.refusals"
+    modules = "bot.i18n.texts, bot.views.message, bot.views.no_answer, bot.views.problems"
     program = f"import sys, {modules}; sys.exit('telegram' in sys.modules)"
     assert 0 == subprocess.run([sys.executable, "-c", program], check=False).returncode
 

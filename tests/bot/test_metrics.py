@@ -25,7 +25,7 @@ def _full() -> Metrics:
     metrics = Metrics()
     for certainty in CERTAINTIES:
         metrics.count_question(certainty)
-    metrics.count_refusal("too many")
+    metrics.count_denial("too many")
     metrics.count_telegram_error(NetworkError("the words of somebody"))
     metrics.count_telegram_error(BadRequest("the words of somebody"))
     with metrics.time_stage("find"):

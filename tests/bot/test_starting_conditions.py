@@ -138,9 +138,9 @@ def test_documents_are_read_when_the_disk_has_space_again(
 
 
 @pytest.mark.parametrize("jump", [YEAR_SECONDS, -YEAR_SECONDS])
-@pytest.mark.parametrize("quiet", [0.0, 1.0])
+@pytest.mark.parametrize("quiet_seconds", [0.0, 1.0])
 def test_the_clock_jumps(
-    docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: int, quiet: float
+    docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: int, quiet_seconds: float
 ) -> None:
     """After the clock has jumped by a year, changed files are read again and others are not."""
     start = time.time()
@@ -152,7 +152,7 @@ def test_the_clock_jumps(
     monkeypatch.setattr(time, "time_ns", lambda: int((start + jump) * 1e9))
     _write(docs / "changed.txt", "The ferry brings flour.\n", start + jump - 10)
     _write(docs / "new.txt", "The keeper feeds eleven goats.\n", start + jump - 10)
-    after = LocalLibrary.open(docs, before=before, quiet=quiet)
+    after = LocalLibrary.open(docs, before=before, quiet_seconds=quiet_seconds)
     assert ["changed.txt", "new.txt"] == read
     assert frozenset() == after.waiting
     assert 3 == len(after.sources)
@@ -161,7 +161,7 @@ def test_the_clock_jumps(
 def test_files_from_the_future(docs: Path, tmp_path: Path) -> None:
     """A file whose time is ahead of the clock is read at once, and again when it changes."""
     _write(docs / "a.txt", FACT, time.time() + YEAR_SECONDS)
-    library = LocalLibrary.open(docs, index_dir=tmp_path / "index", quiet=1.0)
+    library = LocalLibrary.open(docs, index_dir=tmp_path / "index", quiet_seconds=1.0)
     assert 1 == library.passages
     _write(docs / "a.txt", f"{FACT}\n\nThe ferry brings flour.\n", time.time() + YEAR_SECONDS)
     assert library.version != LocalLibrary.open(docs, index_dir=tmp_path / "index").version

@@ -1,6 +1,6 @@
 """What tests of documents of a chat have in common: a lease, a long document, and how to send and ask."""
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from sandbox.control_client import ChatClient, MessageClient
 from tests.e2e.conftest import TIMEOUT_SECONDS
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from config.settings import Settings
 from sandbox.control_client import Sandbox
 from tests.e2e import raw_http

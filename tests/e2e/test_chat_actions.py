@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from sandbox.control_client import ChatClient, Sandbox
 from tests.e2e.conftest import LIGHTHOUSE, TIMEOUT_SECONDS, TOKEN, Process, bot_settings, run_sandbox
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.i18n.messages import texts_for
-from retrieval.model import chat_folder, document_id
+from bot.i18n.texts import texts_for
+from retrieval.model import chat_folder, make_document_id
 from sandbox.control_client import ChatClient, MessageClient, Sandbox
 from tests.documents.samples import make_docx, make_zip
 from tests.e2e.chat_documents import FACT, LEASE, QUESTION, add_document, ask, read_message, upload_outcome
@@ -139,7 +139,7 @@ async def test_links_and_buttons_from_another_chat_open_nothing(running: Running
         assert refusal.text.startswith(TEXTS.linked_document_gone)
 
         listed = await ask(omar, LIBRARY_QUESTION)
-        own = document_id(f"{chat_folder(ada.id)}/lease.txt")
+        own = make_document_id(f"{chat_folder(ada.id)}/lease.txt")
         forged = [f"@{view}{own}.0" for view in "hrfxyo"] + [f"%{view}{own}.0" for view in "xy"]
         for data in [*forged, f"c1:{payload}", "%m.0", "%f.0", "%r.0", "%h.0", "%p.0"]:
             pressed = await listed.press_data(data)
@@ -249,7 +249,7 @@ async def test_what_is_asked_can_be_chosen(running: Running) -> None:
         assert LIBRARY_FACT in (await ask(ada, LIBRARY_QUESTION)).text
 
 
-async def test_refusals(running: Running) -> None:
+async def test_rejections(running: Running) -> None:
     """What cannot be taken gets the reason; what was there before stays."""
     async with Sandbox.at(running.url) as sandbox:
         ada = await sandbox.private_chat("Ada")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.messages import LANGUAGES, texts_for
+from bot.i18n.texts import LANGUAGES, texts_for
 from sandbox.control_client import MessageClient, Sandbox
 
 pytestmark = pytest.mark.e2e

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from retrieval.ocr import tesseract
 from sandbox.control_client import ChatClient, Sandbox
 from tests.documents import scans

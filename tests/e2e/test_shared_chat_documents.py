@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from sandbox.control_client import ChatClient, Sandbox
 from tests.e2e.balancer import balance
 from tests.e2e.chat_documents import FACT, add_document, ask, large_document, read_message

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from sandbox.control_client import Sandbox
 
 pytestmark = pytest.mark.e2e

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from sandbox.control_client import MessageClient, Sandbox
 from tests.e2e.conftest import LIGHTHOUSE, TOKEN
 

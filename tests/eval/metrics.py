@@ -47,7 +47,7 @@ class Question:
     language: str
     kind: str
     is_foreign: bool = False
-    document: str | None = None
+    document_name: str | None = None
     pages: frozenset[int] = frozenset()
     names: tuple[str, ...] = ()
 
@@ -113,7 +113,7 @@ def read_questions(collection: Collection) -> list[Question]:
             language=row["language"],
             kind=row["kind"],
             is_foreign=row["language"] not in collection.languages,
-            document=row.get("document"),
+            document_name=row.get("document"),
             pages=frozenset(row.get("pages", ())),
             names=tuple(row.get("names", ())),
         )

@@ -52,18 +52,19 @@ def bm25_metrics(search: PageSearch, questions: Iterable[Question]) -> Metrics:
 
 
 def _positions(outcome: Outcome) -> list[PagePosition]:
-    return [(citation.document, citation.locator.page) for citation in outcome.answer.citations]
+    return [(citation.document_name, citation.locator.page) for citation in outcome.answer.citations]
 
 
 def _compute_metrics(results: Sequence[tuple[Question, Sequence[PagePosition]]]) -> Metrics:
     answerable = [(question, positions) for question, positions in results if question.answers]
     return {
         "document@1": mean(
-            any(name == question.document for name, _ in positions[:1]) for question, positions in answerable
+            any(name == question.document_name for name, _ in positions[:1])
+            for question, positions in answerable
         ),
         "page@5": mean(
             any(
-                name == question.document and page in question.pages
+                name == question.document_name and page in question.pages
                 for name, page in positions[:QUOTES_PER_ANSWER]
             )
             for question, positions in answerable

@@ -216,7 +216,7 @@ async def test_ask(tmp_path: Path) -> None:
 
 def _page_metrics(positions: Iterable[tuple[str, int]]) -> dict[str, float | None]:
     citations = tuple(_citation(rank, "…", *position) for rank, position in enumerate(positions, 1))
-    question = Question("a", "?", ("1",), "en", "fact", document="b.pdf", pages=frozenset({6, 8}))
+    question = Question("a", "?", ("1",), "en", "fact", document_name="b.pdf", pages=frozenset({6, 8}))
     return page_metrics.quote_metrics([Outcome(question, Answer("?", "sure", 1.0, citations))])
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from sandbox.control_client import ChatClient, Sandbox
 from tests.e2e.conftest import BAKERY, LIGHTHOUSE, TOKEN, Process, free_port
 from tests.e2e.workers import check_four_processes

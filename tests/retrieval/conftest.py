@@ -114,9 +114,9 @@ def ask(index: LocalIndex) -> Ask:
     """Return a function that answers a question from the documents, or from another index."""
 
     def ask_index(
-        question: str, *, earlier: str | None = None, index: LocalIndex = index, longest: int = 300
+        question: str, *, earlier: str | None = None, index: LocalIndex = index, max_chars: int = 300
     ) -> Answer:
-        return asyncio.run(run_pipeline(question, index, quote_chars=longest, top=3, earlier=earlier))
+        return asyncio.run(run_pipeline(question, index, quote_chars=max_chars, top=3, earlier=earlier))
 
     return ask_index
 
@@ -132,7 +132,7 @@ def look() -> Look:
     def search(
         question: str,
         texts: list[tuple[str, str]],
-        longest: int = 300,
+        max_chars: int = 300,
         encoder: FakeEncoder | None = None,
     ) -> tuple[Query, Candidates, QueryMatches] | None:
         passages = [
@@ -150,7 +150,7 @@ def look() -> Look:
             for n, (language, text) in enumerate(texts)
             if text.strip()
         ]
-        index = LocalIndex.build(passages, longest)
+        index = LocalIndex.build(passages, max_chars)
         if encoder:
             index = with_vectors(index, encoder)
         query = parse(question, index.languages)

@@ -9,10 +9,10 @@ import numpy as np
 
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.embeddings.encoder import Encoder
-from retrieval.embeddings.vector_store import Embeddings
+from retrieval.embeddings.vector_store import EmbeddingStore
 from retrieval.index.forward_index import ForwardIndex
 from retrieval.index.local_index import LocalIndex
-from retrieval.model import LineMark, Passage, Span, passage_id
+from retrieval.model import LineMark, Passage, Span, make_passage_id
 
 
 def document(name: str, texts: Sequence[str], language: str = "en") -> list[Passage]:
@@ -20,7 +20,7 @@ def document(name: str, texts: Sequence[str], language: str = "en") -> list[Pass
     occurrences: Counter[str] = Counter()
     passages: list[Passage] = []
     for number, text in enumerate(texts, 1):
-        identity = passage_id(name, text, occurrences[text])
+        identity = make_passage_id(name, text, occurrences[text])
         occurrences[text] += 1
         span = Span(7 * number, 7 * number + len(text))
         heading = ("Top", f"Part {number}")[: number % 3]
@@ -46,7 +46,7 @@ def all_passages(index: LocalIndex) -> list[Passage]:
 
 def with_vectors(index: LocalIndex, encoder: Encoder) -> LocalIndex:
     """Return the index with the vectors of all texts that the encoder reads."""
-    embeddings = Embeddings.open(encoder, None)
+    embeddings = EmbeddingStore.open(encoder, None)
     texts = list(index.encoder_texts(index.encoder_keys().tolist()))
     if texts:
         embeddings.encode(texts)

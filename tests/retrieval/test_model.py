@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.loaders.chunking import split_passages
 from retrieval.loaders.formats import load_document
-from retrieval.model import document_id, document_of, passage_id
+from retrieval.model import document_id_of, make_document_id, make_passage_id
 
 NAMES = st.text(min_size=1)
 TEXTS = st.text(min_size=1)
@@ -18,22 +18,22 @@ TEXTS = st.text(min_size=1)
 @given(NAMES, TEXTS, st.integers(0, 10**6))
 def test_ids_are_well_formed(name: str, words: str, occurrence: int) -> None:
     """Ids of any name and words, even with lone surrogates, are safe in links and buttons."""
-    assert re.fullmatch(r"[A-Za-z0-9_-]{8}", document_id(name + "\udce9"))
-    assert re.fullmatch(r"[A-Za-z0-9_-]{20}", passage_id(name + "\udce9", words, occurrence))
+    assert re.fullmatch(r"[A-Za-z0-9_-]{8}", make_document_id(name + "\udce9"))
+    assert re.fullmatch(r"[A-Za-z0-9_-]{20}", make_passage_id(name + "\udce9", words, occurrence))
 
 
 @given(NAMES, TEXTS, st.integers(0, 10**6))
 def test_document_of_passage(name: str, words: str, occurrence: int) -> None:
     """A passage id contains the id of its document."""
-    assert document_id(name) == document_of(passage_id(name, words, occurrence))
+    assert make_document_id(name) == document_id_of(make_passage_id(name, words, occurrence))
 
 
 @given(st.sets(st.tuples(NAMES, TEXTS, st.integers(0, 99)), min_size=2, max_size=20))
 def test_ids_are_unique(keys: set[tuple[str, str, int]]) -> None:
     """A different document, text or occurrence gives a different id."""
-    assert len(keys) == len({passage_id(*key) for key in keys})
+    assert len(keys) == len({make_passage_id(*key) for key in keys})
     names = {name for name, _, _ in keys}
-    assert len(names) == len({document_id(name) for name in names})
+    assert len(names) == len({make_document_id(name) for name in names})
 
 
 PARAGRAPHS = st.lists(
@@ -88,7 +88,7 @@ async def test_library_lookup(tmp_path: Path) -> None:
             assert (passage, ordinal, source.id) == (
                 context.passage,
                 context.ordinal,
-                document_of(context.passage.id),
+                document_id_of(context.passage.id),
             )
     assert [("One", 1, 0), ("Two", 2, 1), ("Three", 1, 2)] == [
         (section.heading, section.level, section.first)

@@ -145,7 +145,7 @@ def test_headings_of_a_long_document() -> None:
     headings = make_overview(passages, 300).headings
     assert [f"Part {number}" for number in range(1, 9)] == [heading.text for heading in headings]
     by_id = {passage.id: passage for passage in passages}
-    assert all(by_id[heading.passage].heading[-1] == heading.text for heading in headings)
+    assert all(by_id[heading.passage_id].heading[-1] == heading.text for heading in headings)
     assert (
         () == make_overview(_passages("# A\n\n## B\n\nText.\n\n## C\n\nText.\n\n## D\n\nText."), 300).headings
     )

@@ -51,7 +51,7 @@ def test_answered(question: str, document: str, words: str, ask: Ask) -> None:
     """Among documents in eight languages the right one is quoted first, and no correction is suggested."""
     result = ask(question)
     assert result.certainty != "none"
-    assert document == result.citations[0].document
+    assert document == result.citations[0].document_name
     assert words in result.citations[0].quote
     assert result.suggestion is None
 
@@ -163,7 +163,7 @@ def test_follow_up(ask: Ask) -> None:
     assert follow_up.answered
     assert "1874" in follow_up.citations[0].quote
     result = ask("why?", earlier="Зачем сторож выключает фонари?")
-    assert "ru.txt" == result.citations[0].document
+    assert "ru.txt" == result.citations[0].document_name
 
 
 @pytest.mark.parametrize(("question", "document", "words"), QUESTIONS)
@@ -171,7 +171,7 @@ def test_new_question_in_a_reply(question: str, document: str, words: str, ask: 
     """A question that is complete has the same answer after any other question."""
     for earlier in ("Who built the lighthouse on Skerry?", "Hamamın suyu nereden gelir?", "谢谢", "😀"):
         result = ask(question, earlier=earlier)
-        assert document == result.citations[0].document
+        assert document == result.citations[0].document_name
         assert words in result.citations[0].quote
 
 
@@ -221,7 +221,7 @@ def test_later_quotes() -> None:
     ]
     index = LocalIndex.build(passages, 40)
     result = asyncio.run(run_pipeline("Where does the red kite nest?", index, quote_chars=40, top=3))
-    assert {"a.txt", "b.txt"} == {citation.document for citation in result.citations[:2]}
+    assert {"a.txt", "b.txt"} == {citation.document_name for citation in result.citations[:2]}
     assert [1, 2, 3] == [citation.rank for citation in result.citations]
 
 
@@ -234,9 +234,9 @@ def test_citations(top: int, everything: list[Passage], documents: dict[str, Doc
         assert list(range(1, len(citations) + 1)) == [citation.rank for citation in citations]
         assert 1 <= len(citations) <= top
         for citation in citations:
-            assert citation.span.of(documents[citation.document].text) == citation.quote
+            assert citation.span.of(documents[citation.document_name].text) == citation.quote
             assert len(citation.quote) <= 60
-        spans = sorted((citation.document, citation.span) for citation in citations)
+        spans = sorted((citation.document_name, citation.span) for citation in citations)
         for (document, span), (next_document, next_span) in pairwise(spans):
             assert document != next_document or span.end <= next_span.start
 
@@ -311,7 +311,7 @@ def test_unrelated_documents(everything: list[Passage], ask: Ask) -> None:
         before, after = ask(question), ask(question, index=larger)
         assert after.answered
         assert (document, before.citations[0].quote) == (
-            after.citations[0].document,
+            after.citations[0].document_name,
             after.citations[0].quote,
         )
 
@@ -365,7 +365,7 @@ def test_several_questions(question: str, words: list[str], ask: Ask) -> None:
     for word, citation in zip(words, result.citations, strict=False):
         assert word in citation.quote
     assert list(range(1, len(result.citations) + 1)) == [citation.rank for citation in result.citations]
-    spans = [(citation.document, citation.span) for citation in result.citations]
+    spans = [(citation.document_name, citation.span) for citation in result.citations]
     assert len(spans) == len(set(spans))
 
 
@@ -373,7 +373,7 @@ def test_parts_answered_apart(ask: Ask) -> None:
     """Parts in different documents are answered apart."""
     result = ask("Who built the lighthouse on Skerry? Wem gehört die Wassermühle in Ahrental?")
     assert 2 == result.parts
-    assert ["en.txt", "de.txt"] == [citation.document for citation in result.citations[:2]]
+    assert ["en.txt", "de.txt"] == [citation.document_name for citation in result.citations[:2]]
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ TEXT = st.text(
 LANGUAGES = st.sampled_from(["en", "ru", "ar", "zh", "ja", "hi", "th", "tr", "my", "km", "sw", "xx"])
 
 
-def texts(text: str, longest: int = 300, language: str = "en") -> list[str]:
-    return [piece.of(text) for piece in pieces(text, language, longest)]
+def texts(text: str, max_chars: int = 300, language: str = "en") -> list[str]:
+    return [piece.of(text) for piece in pieces(text, language, max_chars)]
 
 
 def test_sentences() -> None:
@@ -86,22 +86,22 @@ def test_one_long_word() -> None:
     assert all(len(part) <= 301 and not part.startswith("\u0301") for part in parts)
 
 
-@given(text=TEXT, language=LANGUAGES, longest=st.integers(1, 60))
-@example(text="a. \u0301b", language="en", longest=300)
-@example(text="\u0301" * 50, language="en", longest=10)
-def test_pieces(text: str, language: str, longest: int) -> None:
+@given(text=TEXT, language=LANGUAGES, max_chars=st.integers(1, 60))
+@example(text="a. \u0301b", language="en", max_chars=300)
+@example(text="\u0301" * 50, language="en", max_chars=10)
+def test_pieces(text: str, language: str, max_chars: int) -> None:
     """Pieces cover all but space in order, are bounded and stripped, and split no grapheme that fits."""
-    spans = pieces(text, language, longest)
+    spans = pieces(text, language, max_chars)
     assert "".join(text.split()) == "".join("".join(piece.of(text).split()) for piece in spans)
     assert all(a.end <= b.start for a, b in pairwise(spans))
     grapheme_bounds = {position for match in regex.finditer(r"\X", text) for position in match.span()}
     longest_grapheme = max((len(grapheme) for grapheme in regex.findall(r"\X", text)), default=0)
     for piece in spans:
-        assert 0 < len(piece) <= longest
+        assert 0 < len(piece) <= max_chars
         assert piece.of(text) == piece.of(text).strip()
         for edge in (piece.start, piece.end):
             beside_space = text[edge - 1 : edge].isspace() or text[edge : edge + 1].isspace()
-            assert edge in grapheme_bounds or beside_space or longest_grapheme > longest
+            assert edge in grapheme_bounds or beside_space or longest_grapheme > max_chars
 
 
 def test_list_item_numbers() -> None:

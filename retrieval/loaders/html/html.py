@@ -111,7 +111,7 @@ class BlockText:
 def _marks_between(lines: list[LineMark], start: int, stop: int) -> tuple[LineMark, ...]:
     """Return the line marks between two offsets, relative to the first."""
     shifted = [LineMark(max(mark.start - start, 0), mark.line) for mark in lines if mark.start < stop]
-    first = max((at for at, mark in enumerate(shifted) if mark.start == 0), default=0)
+    first = max((index for index, mark in enumerate(shifted) if mark.start == 0), default=0)
     return tuple(shifted[first:])
 
 

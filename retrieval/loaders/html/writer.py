@@ -69,8 +69,8 @@ class HtmlWriter:
     def table(self, rows: Sequence[tuple[int, Sequence[str]]], *, has_header: bool) -> None:
         """Write a table from the number and the cells of each row; a header names the columns."""
         self._parts.append("<table>")
-        for at, (number, cells) in enumerate(rows):
-            tag = "th" if has_header and at == 0 else "td"
+        for index, (number, cells) in enumerate(rows):
+            tag = "th" if has_header and index == 0 else "td"
             inside = "".join(f"<{tag}>{cell}</{tag}>" for cell in cells)
             self._parts.append(f"<tr{_at(number)}>{inside}</tr>")
         self._parts.append("</table>")

@@ -111,12 +111,12 @@ def _style_levels(styles: Element | None) -> dict[str, int]:
     if styles is None:
         return {}
     by_id = {attribute(style, "styleId") or "": style for style in styles if style.tag == "style"}
-    levels = {identity: _style_level(identity, by_id) for identity in by_id}
-    return {identity: level for identity, level in levels.items() if level is not None}
+    levels = {style_id: _style_level(style_id, by_id) for style_id in by_id}
+    return {style_id: level for style_id, level in levels.items() if level is not None}
 
 
-def _style_level(identity: str, styles: dict[str, Element]) -> int | None:
-    for style in _with_parents(identity, styles):
+def _style_level(style_id: str, styles: dict[str, Element]) -> int | None:
+    for style in _with_parents(style_id, styles):
         name = (_child_value(style, "name") or "").lower()
         named = _HEADING.fullmatch(name)
         if _CONTENTS.fullmatch(name):
@@ -143,12 +143,12 @@ class _BoldStyles:
     """The styles that make text bold."""
 
     def __init__(self, styles: Element | None) -> None:
-        found = [] if styles is None else [style for style in styles if style.tag == "style"]
-        self._styles = {attribute(style, "styleId") or "": style for style in found}
+        with_ids = [] if styles is None else [style for style in styles if style.tag == "style"]
+        self._styles = {attribute(style, "styleId") or "": style for style in with_ids}
         self._default = next(
             (
-                identity
-                for identity, style in self._styles.items()
+                style_id
+                for style_id, style in self._styles.items()
                 if attribute(style, "type") == "paragraph" and attribute(style, "default") in _TRUE
             ),
             "",
@@ -172,23 +172,23 @@ class _BoldStyles:
         properties = run.find("rPr")
         if properties is None:
             return is_default
-        own = _is_marked_bold(properties)
-        if own is None:
-            own = self._is_bold(_child_value(properties, "rStyle") or "")
-        return is_default if own is None else own
+        is_marked = _is_marked_bold(properties)
+        if is_marked is None:
+            is_marked = self._is_bold(_child_value(properties, "rStyle") or "")
+        return is_default if is_marked is None else is_marked
 
-    def _is_bold(self, identity: str) -> bool | None:
+    def _is_bold(self, style_id: str) -> bool | None:
         """Return whether a style makes text bold; None if it does not say."""
-        if identity not in self._known:
-            self._known[identity] = next(
+        if style_id not in self._known:
+            self._known[style_id] = next(
                 (
-                    own
-                    for style in _with_parents(identity, self._styles)
-                    if (own := _style_bold(style)) is not None
+                    is_marked
+                    for style in _with_parents(style_id, self._styles)
+                    if (is_marked := _style_bold(style)) is not None
                 ),
                 None,
             )
-        return self._known[identity]
+        return self._known[style_id]
 
 
 def _style_bold(style: Element) -> bool | None:
@@ -201,14 +201,14 @@ def _is_marked_bold(properties: Element) -> bool | None:
     return None if mark is None else attribute(mark, "val") not in {"0", "false", "off"}
 
 
-def _with_parents(identity: str, styles: Mapping[str, Element]) -> Iterator[Element]:
+def _with_parents(style_id: str, styles: Mapping[str, Element]) -> Iterator[Element]:
     """Yield a style and those that it is based on."""
     for _ in range(_MAX_STYLE_CHAIN):
-        style = styles.get(identity)
+        style = styles.get(style_id)
         if style is None:
             return
         yield style
-        identity = _child_value(style, "basedOn") or ""
+        style_id = _child_value(style, "basedOn") or ""
 
 
 def _outline_level(element: Element) -> int | None:

@@ -25,11 +25,13 @@ def load(data: bytes, name: str) -> Document:
     paths = {
         relation.id: relation.path for relation in package.relations(package.path) if relation.kind == "slide"
     }
-    shown = [paths.get(attribute(slide, "id", "relationships") or "") for slide in package.main.iter("sldId")]
-    if len(shown) > MAX_SLIDES:
+    slide_paths = [
+        paths.get(attribute(slide, "id", "relationships") or "") for slide in package.main.iter("sldId")
+    ]
+    if len(slide_paths) > MAX_SLIDES:
         raise DocumentError(name, f"has more than {MAX_SLIDES} slides; split it", kind=ProblemKind.TOO_LARGE)
     builder = DocumentBuilder(name)
-    for number, path in enumerate(shown, 1):
+    for number, path in enumerate(slide_paths, 1):
         builder.begin_page(str(number))
         if path and path in package.archive:
             _add_slide(builder, package.archive.parse_xml(path))

@@ -131,8 +131,8 @@ def _format_cell(value: str, style: str, book: _Workbook) -> str:
         return ""
     if not isfinite(number):
         return ""
-    at = int(style) if _NUMBER.fullmatch(style) else 0
-    code = book.formats[at] if at < len(book.formats) else ""
+    index = int(style) if _NUMBER.fullmatch(style) else 0
+    code = book.formats[index] if index < len(book.formats) else ""
     return format_number(number, code, book.epoch) if code else format_plain(number)
 
 

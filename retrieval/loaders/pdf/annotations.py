@@ -41,7 +41,7 @@ def annotation_texts(
 
     The text of a field follows its label: its description in the file, else the text on the page before it.
     """
-    shown = {_squeeze(line.text) for line in lines} | {_squeeze("".join(line.text for line in lines))}
+    visible_lines = {_squeeze(line.text) for line in lines} | {_squeeze("".join(line.text for line in lines))}
     texts: dict[str, None] = {}
     for number in range(min(raw.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
         with _annotation(page, number) as annotation:
@@ -53,7 +53,7 @@ def annotation_texts(
             elif kind in _COMMENTS:
                 text = _string(annotation, b"Contents")
                 # Some programs copy the words that were marked.
-                text = "" if any(_squeeze(text) in line for line in shown) else text
+                text = "" if any(_squeeze(text) in line for line in visible_lines) else text
             else:
                 continue
             if text:
@@ -100,8 +100,8 @@ def _value(form: pypdfium2.PdfFormEnv, annotation: object) -> str:
 def _choice(form: pypdfium2.PdfFormEnv, annotation: object) -> str:
     """Return what a choice field shows: the labels of the selected options, else its value."""
     count = min(raw.FPDFAnnot_GetOptionCount(form, annotation), _MAX_OPTIONS)
-    chosen = [at for at in range(count) if raw.FPDFAnnot_IsOptionSelected(form, annotation, at)]
-    labels = [_option(form, annotation, at) for at in chosen]
+    chosen = [index for index in range(count) if raw.FPDFAnnot_IsOptionSelected(form, annotation, index)]
+    labels = [_option(form, annotation, index) for index in chosen]
     return ", ".join(filter(None, labels)) or _value(form, annotation)
 
 

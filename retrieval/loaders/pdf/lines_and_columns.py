@@ -120,9 +120,9 @@ def _line(chars: PageChars, text: str, char_indices: Sequence[int]) -> Line | No
 
 def _height(chars: PageChars, text: str, char_indices: Sequence[int]) -> float:
     """Return the character height in the middle of a line; its ends may have superscripts or an initial."""
-    at = len(text) // 2
-    at -= text[at].isspace()  # a space that is only a gap has no size
-    return _LINE_HEIGHT_RATIO * chars.size(char_indices[at])
+    middle = len(text) // 2
+    middle -= text[middle].isspace()  # a space that is only a gap has no size
+    return _LINE_HEIGHT_RATIO * chars.size(char_indices[middle])
 
 
 def _bidi_line(chars: PageChars, text: str, char_indices: Sequence[int]) -> Line | None:
@@ -322,21 +322,21 @@ def reorder_glyphs(glyphs: Sequence[Glyph], space: float) -> tuple[list[tuple[st
 
 def _clusters(glyphs: Sequence[Glyph], space: float) -> list[list[Glyph]]:
     """Group combining marks with their letters. PDFium returns the letters of a ligature in reverse."""
-    hosts = {at: _host(glyphs, at) for at in range(len(glyphs)) if _is_mark(glyphs[at])}
+    hosts = {index: _host(glyphs, index) for index in range(len(glyphs)) if _is_mark(glyphs[index])}
     clusters: dict[int, list[Glyph]] = {}
     last = -1
-    for at, glyph in enumerate(glyphs):
-        if hosts.get(at) is not None:
+    for index, glyph in enumerate(glyphs):
+        if hosts.get(index) is not None:
             continue
         if last >= 0 and (glyph.left, glyph.right) == (glyphs[last].left, glyphs[last].right):
             clusters[last].insert(0, glyph)
-            clusters[at] = clusters[last]
+            clusters[index] = clusters[last]
         else:
-            clusters[at] = [glyph]
-        last = at
-    for at, host in hosts.items():
+            clusters[index] = [glyph]
+        last = index
+    for index, host in hosts.items():
         if host is not None:
-            _attach_mark(clusters[host], glyphs[at], glyphs[host], space)
+            _attach_mark(clusters[host], glyphs[index], glyphs[host], space)
     return list({id(cluster): cluster for cluster in clusters.values()}.values())
 
 
@@ -352,13 +352,13 @@ def _is_mark(glyph: Glyph) -> bool:
     return unicodedata.combining(glyph.letter) > 0
 
 
-def _host(glyphs: Sequence[Glyph], at: int) -> int | None:
+def _host(glyphs: Sequence[Glyph], index: int) -> int | None:
     """Return the index of the letter of a mark: one that shares its glyph, else one below or above it."""
-    near = [at + off for off in (-1, 1, -2, 2, -3, 3) if 0 <= at + off < len(glyphs)]
+    near = [index + off for off in (-1, 1, -2, 2, -3, 3) if 0 <= index + off < len(glyphs)]
     letters = [other for other in near if not _is_mark(glyphs[other]) and not glyphs[other].letter.isspace()]
     for is_host in (_is_split, _is_over):
         for other in letters:
-            if is_host(glyphs[at], glyphs[other]):
+            if is_host(glyphs[index], glyphs[other]):
                 return other
     return None
 
@@ -386,7 +386,7 @@ def _char_direction(letter: str) -> str:
 def _logical(order: list[list[Glyph]], runs_left: bool) -> list[list[Glyph]]:
     """Reverse the runs that go against the line's direction."""
     kinds = [_char_direction(cluster[0].letter) for cluster in order]
-    directions = [_direction(kinds, order, at, runs_left) for at in range(len(order))]
+    directions = [_direction(kinds, order, index, runs_left) for index in range(len(order))]
     if runs_left:
         order, directions = order[::-1], directions[::-1]
     against = "L" if runs_left else "R"
@@ -401,18 +401,18 @@ def _logical(order: list[list[Glyph]], runs_left: bool) -> list[list[Glyph]]:
     return read + run[::-1]
 
 
-def _direction(kinds: list[str], order: list[list[Glyph]], at: int, runs_left: bool) -> str:
+def _direction(kinds: list[str], order: list[list[Glyph]], index: int, runs_left: bool) -> str:
     """Return the direction of a neutral run: that of both its neighbours if equal, else the line's."""
-    if kinds[at]:
-        return "R" if kinds[at] == "R" else "L"
-    before = next((kind for kind in reversed(kinds[:at]) if kind), "")
-    after = next((kind for kind in kinds[at + 1 :] if kind), "")
+    if kinds[index]:
+        return "R" if kinds[index] == "R" else "L"
+    before = next((kind for kind in reversed(kinds[:index]) if kind), "")
+    after = next((kind for kind in kinds[index + 1 :] if kind), "")
     base = "R" if runs_left else "L"
     if before == after == "R":
         return "R"
     if not {before, after} <= {"L", "D"}:
         return base
     if before == after == "D":
-        is_within = order[at][0].letter in _IN_NUMBER and "" not in kinds[at - 1 : at + 2 : 2]
+        is_within = order[index][0].letter in _IN_NUMBER and "" not in kinds[index - 1 : index + 2 : 2]
         return "L" if is_within else base
     return "L"

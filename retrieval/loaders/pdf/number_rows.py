@@ -127,12 +127,12 @@ def read_row(line: Line, words: Sequence[PlacedWord]) -> NumberRow | None:
     return NumberRow(line, tuple(words[:first]), tuple(numbers), (line,), _text(words[:first]))
 
 
-def _is_missing(words: Sequence[PlacedWord], at: int) -> bool:
+def _is_missing(words: Sequence[PlacedWord], index: int) -> bool:
     """Return whether dots after a number stand for one that is missing, as after another such mark."""
-    before = at - 1
+    before = index - 1
     while before > 0 and _ELLIPSIS.fullmatch(words[before].text):
         before -= 1
-    return before > 0 and _ELLIPSIS.fullmatch(words[at].text) is not None and is_number(words[before])
+    return before > 0 and _ELLIPSIS.fullmatch(words[index].text) is not None and is_number(words[before])
 
 
 def join_label_lines(first: str, second: str) -> str:
@@ -168,7 +168,7 @@ def join_labels(placed: Sequence[Line], words_of: WordsOf) -> Iterator[NumberRow
     `placed` are lines from the top.
     """
     taken: set[int] = set()
-    for at, line in enumerate(placed):
+    for index, line in enumerate(placed):
         if id(line) in taken or not ENDS_IN_NUMBER.search(line.text):
             continue
         words = words_of(line)
@@ -176,19 +176,19 @@ def join_labels(placed: Sequence[Line], words_of: WordsOf) -> Iterator[NumberRow
         label, numbers = words[:first], words[first:]
         if not any(_DIGIT.search(word.text) for word in numbers):
             continue
-        if not label and _is_row_itself(placed, at):
+        if not label and _is_row_itself(placed, index):
             continue
-        own = _label_lines(placed, at, label, numbers[0].left, words_of)
-        if own and taken.isdisjoint(map(id, own)):
-            row = _joined(line, own, label, numbers, words_of)
+        label_lines = _label_lines(placed, index, label, numbers[0].left, words_of)
+        if label_lines and taken.isdisjoint(map(id, label_lines)):
+            row = _joined(line, label_lines, label, numbers, words_of)
             taken.update(map(id, row.lines))
             yield row
 
 
-def _is_row_itself(placed: Sequence[Line], at: int) -> bool:
+def _is_row_itself(placed: Sequence[Line], index: int) -> bool:
     """Return whether a line of numbers begins where a row next to it does: its first number is its label."""
-    line = placed[at]
-    above, below = _lines_around(placed, at)
+    line = placed[index]
+    above, below = _lines_around(placed, index)
     return any(
         abs(other.left - line.left) < _MAX_INDENT_HEIGHTS * line.height
         and abs(other.base - line.base) < MAX_ROW_DISTANCE_HEIGHTS * line.height
@@ -197,56 +197,60 @@ def _is_row_itself(placed: Sequence[Line], at: int) -> bool:
     )
 
 
-def _lines_around(placed: Sequence[Line], at: int) -> tuple[Sequence[Line], Sequence[Line]]:
+def _lines_around(placed: Sequence[Line], index: int) -> tuple[Sequence[Line], Sequence[Line]]:
     """Return the lines above and below `placed[at]` that its label may have; others may be between them."""
     count = 2 * _MAX_LABEL_LINES
-    return placed[max(0, at - count) : at], placed[at + 1 : at + 1 + count]
+    return placed[max(0, index - count) : index], placed[index + 1 : index + 1 + count]
 
 
 def _label_lines(
-    placed: Sequence[Line], at: int, label: Sequence[PlacedWord], edge: float, words_of: WordsOf
+    placed: Sequence[Line], index: int, label: Sequence[PlacedWord], edge: float, words_of: WordsOf
 ) -> list[Line]:
     """Return the lines of the label of `placed[at]`, from the top, if it is in their middle; else none.
 
     `label` are the words of its label on the same line, if any, and `edge` is where its numbers begin.
     """
-    line = placed[at]
+    line = placed[index]
     limit = edge - MIN_CELL_GAP_HEIGHTS * line.height
-    above, below = ([other for other in others if other.left < limit] for others in _lines_around(placed, at))
+    above, below = (
+        [other for other in others if other.left < limit] for others in _lines_around(placed, index)
+    )
 
     def is_beside(other: Line) -> bool:
         return other.right < limit and not _ends_in_number(other)
 
-    own = [line] if label else [*above[-1:], *below[:1]]
+    label_lines = [line] if label else [*above[-1:], *below[:1]]
     if not label:
         above, below = above[:-1], below[1:]
-        if len(own) < 2 or not continues(*own) or not all(map(is_beside, own)):  # noqa: PLR2004
+        if len(label_lines) < 2 or not continues(*label_lines) or not all(map(is_beside, label_lines)):  # noqa: PLR2004
             return []
-    while above and continues(above[-1], own[0]) and is_beside(above[-1]):
-        own.insert(0, above.pop())
-    while below and continues(own[-1], below[0]) and is_beside(below[0]):
-        own.append(below.pop(0))
+    while above and continues(above[-1], label_lines[0]) and is_beside(above[-1]):
+        label_lines.insert(0, above.pop())
+    while below and continues(label_lines[-1], below[0]) and is_beside(below[0]):
+        label_lines.append(below.pop(0))
     # A line without numbers may name the rows below. Without a label on its own line, no other row is meant.
     others = [other for other in (*above[-1:], *below[:1]) if label or not _ends_in_number(other)]
-    texts = [label if other is line else words_of(other) for other in own]
+    texts = [label if other is line else words_of(other) for other in label_lines]
     is_label = (
-        1 < len(own) <= _MAX_LABEL_LINES
+        1 < len(label_lines) <= _MAX_LABEL_LINES
         and all(words and words[-1].right < limit and _are_together(words, line.height) for words in texts)
-        and _is_apart(own, others)
-        and abs((own[0].base + own[-1].base) / 2 - line.base) < _MAX_OFF_MIDDLE_HEIGHTS * line.height
+        and _is_apart(label_lines, others)
+        and abs((label_lines[0].base + label_lines[-1].base) / 2 - line.base)
+        < _MAX_OFF_MIDDLE_HEIGHTS * line.height
     )
-    return own if is_label else []
+    return label_lines if is_label else []
 
 
 def _ends_in_number(line: Line) -> bool:
     return is_number_text(line.text.rpartition(" ")[2])
 
 
-def _is_apart(own: Sequence[Line], others: Sequence[Line]) -> bool:
+def _is_apart(label_lines: Sequence[Line], others: Sequence[Line]) -> bool:
     """Return whether lines have the same distance from each other, and a larger one from others."""
-    distances = [before.base - after.base for before, after in pairwise(own)]
+    distances = [before.base - after.base for before, after in pairwise(label_lines)]
     return max(distances) < _MIN_ROW_DISTANCE_RATIO * min(distances) and all(
-        max(other.base - own[0].base, own[-1].base - other.base) > _MIN_ROW_DISTANCE_RATIO * max(distances)
+        max(other.base - label_lines[0].base, label_lines[-1].base - other.base)
+        > _MIN_ROW_DISTANCE_RATIO * max(distances)
         for other in others
     )
 
@@ -262,19 +266,21 @@ def _are_together(words: Sequence[PlacedWord], height: float) -> bool:
 
 def _joined(
     line: Line,
-    own: Sequence[Line],
+    label_lines: Sequence[Line],
     label: Sequence[PlacedWord],
     numbers: Sequence[PlacedWord],
     words_of: WordsOf,
 ) -> NumberRow:
-    texts = [label if other is line else words_of(other) for other in own]
+    texts = [label if other is line else words_of(other) for other in label_lines]
     label_text = reduce(join_label_lines, map(_text, texts))
     whole = replace(
-        own[0],
+        label_lines[0],
         text=f"{label_text} {_text(numbers)}",
         char_indices=(),
-        right=max(line.right, *(other.right for other in own)),
-        height=median(other.height for other in own),
+        right=max(line.right, *(other.right for other in label_lines)),
+        height=median(other.height for other in label_lines),
     )
-    lines = own if line in own else sorted([*own, line], key=lambda other: -other.base)
+    lines = (
+        label_lines if line in label_lines else sorted([*label_lines, line], key=lambda other: -other.base)
+    )
     return NumberRow(whole, tuple(chain(*texts)), tuple(numbers), tuple(lines), label_text)

@@ -116,25 +116,25 @@ def find_tables(chars: PageChars, lines: Sequence[Line], above: RuledTable | Non
 
     `above` is a table of the page before that may continue.
     """
-    found = [
+    tables = [
         _lay_out_ruled(table, above)
         for table in find_ruled_tables(chars, lines)
         # The names of numbers may stand above the lines, or in cells that are not divided.
         if table.header or not table.is_of_numbers or (above and table.continues(above))
     ]
-    found += [
+    tables += [
         table
-        for place in find_side_by_side(chars, lines_outside(lines, found))
+        for place in find_side_by_side(chars, lines_outside(lines, tables))
         if (table := _read_side_by_side(chars, place)) is not None
     ]
-    found += _NumberTableFinder(chars, lines_outside(lines, found)).tables()
-    rest = lines_outside(lines, found)
-    return [*found, *map(_lay_out_words, find_word_tables(chars, rest))]
+    tables += _NumberTableFinder(chars, lines_outside(lines, tables)).tables()
+    rest = lines_outside(lines, tables)
+    return [*tables, *map(_lay_out_words, find_word_tables(chars, rest))]
 
 
-def last_ruled_table(found: Sequence[PageTable]) -> RuledTable | None:
+def last_ruled_table(tables: Sequence[PageTable]) -> RuledTable | None:
     """Return the table with lines that may continue on the next page."""
-    return next((table.ruled for table in found[::-1] if table.ruled and table.ruled.is_last), None)
+    return next((table.ruled for table in tables[::-1] if table.ruled and table.ruled.is_last), None)
 
 
 def _lay_out_ruled(table: RuledTable, above: RuledTable | None) -> PageTable:
@@ -191,15 +191,15 @@ def _read_side_by_side(chars: PageChars, place: SideBySide) -> PageTable | None:
     )
 
 
-def lines_outside(lines: Iterable[Line], found: Iterable[PageTable]) -> list[Line]:
+def lines_outside(lines: Iterable[Line], tables: Iterable[PageTable]) -> list[Line]:
     """Return the lines that belong to no table."""
-    inside = {id(line) for table in found for line in table.lines}
+    inside = {id(line) for table in tables for line in table.lines}
     return [line for line in lines if id(line) not in inside]
 
 
-def replace_tables(lines: Sequence[Line], found: Sequence[PageTable]) -> list[Line]:
+def replace_tables(lines: Sequence[Line], tables: Sequence[PageTable]) -> list[Line]:
     """Return the lines with the rows of each table where its first line is."""
-    table_of = {id(line): number for number, table in enumerate(found) for line in table.lines}
+    table_of = {id(line): number for number, table in enumerate(tables) for line in table.lines}
     result: list[Line] = []
     done: set[int] = set()
     for line in lines:
@@ -208,8 +208,8 @@ def replace_tables(lines: Sequence[Line], found: Sequence[PageTable]) -> list[Li
             result.append(line)
         elif number not in done:
             done.add(number)
-            result += [row.line for row in found[number].rows]
-            result += found[number].rest
+            result += [row.line for row in tables[number].rows]
+            result += tables[number].rest
     return result
 
 
@@ -230,7 +230,7 @@ def _columns(rows: Sequence[NumberRow]) -> list[_Column]:
             _Column(min(c.left for c in cells), max(c.right for c in cells))
             for cells in zip(*(row.numbers for row in full), strict=True)
         ]
-        if all(_is_aligned([row.numbers[at] for row in full], height) for at in range(count)) and all(
+        if all(_is_aligned([row.numbers[index] for row in full], height) for index in range(count)) and all(
             before.right < after.left + height / 2 for before, after in pairwise(columns)
         ):
             return columns
@@ -254,7 +254,7 @@ def _are_apart(rows: Sequence[NumberRow]) -> bool:
         for row in rows
     )
     height = median(row.line.height for row in rows)
-    return any(median(own) > MIN_CELL_GAP_HEIGHTS * height for own in zip(*gaps, strict=True))
+    return any(median(column_gaps) > MIN_CELL_GAP_HEIGHTS * height for column_gaps in zip(*gaps, strict=True))
 
 
 def _is_aligned(cells: Sequence[PlacedWord], height: float) -> bool:
@@ -262,7 +262,7 @@ def _is_aligned(cells: Sequence[PlacedWord], height: float) -> bool:
     edges = [(cell.left, cell.right, cell.middle) for cell in cells]
     for positions in zip(*edges, strict=True):
         usual = median(positions)
-        near = sum(abs(at - usual) < MAX_MISALIGNMENT_HEIGHTS * height for at in positions)
+        near = sum(abs(position - usual) < MAX_MISALIGNMENT_HEIGHTS * height for position in positions)
         if near >= _MIN_ALIGNED_SHARE * len(cells):
             return True
     return False
@@ -289,7 +289,7 @@ class _NumberTableFinder:
                 self._rows[id(row.line)] = row
                 self._words[id(row.line)] = [*row.label, *row.numbers]
                 self._placed.append(row.line)
-        self._positions = {id(line): at for at, line in enumerate(self._placed)}
+        self._positions = {id(line): index for index, line in enumerate(self._placed)}
         self._used: set[int] = set()
         # The columns and names of the table above.
         self._columns: list[_Column] = []
@@ -342,11 +342,11 @@ class _NumberTableFinder:
     def _groups(self) -> Iterator[list[Line]]:
         """Yield lines from the first to the last of the rows that are near each other, with those between."""
         group: list[Line] = []
-        for at, line in enumerate(self._placed):
+        for index, line in enumerate(self._placed):
             if id(line) not in self._rows:
                 continue
             if group and self._is_near(group[-1], line):
-                group += self._placed[self._positions[id(group[-1])] + 1 : at + 1]
+                group += self._placed[self._positions[id(group[-1])] + 1 : index + 1]
             else:
                 if group:
                     yield group
@@ -375,10 +375,10 @@ class _NumberTableFinder:
             for line in group
             if id(line) in self._rows and (own := _cells(self._rows[id(line)], columns))
         }
-        in_table = [at for at, line in enumerate(group) if id(line) in cells]
+        in_table = [index for index, line in enumerate(group) if id(line) in cells]
         if len(in_table) < min_rows:
             return None
-        own_rows = [self._rows[id(group[at])] for at in in_table]
+        own_rows = [self._rows[id(group[index])] for index in in_table]
         left = min(row.line.left for row in own_rows)
         group = [
             line
@@ -411,8 +411,8 @@ class _NumberTableFinder:
         """Yield the rows and their lines. The first lines of a label join the row they end in."""
         waiting: list[tuple[str, Line]] = []
         for line in lines:
-            own = cells.get(id(line))
-            if own is None:
+            row_cells = cells.get(id(line))
+            if row_cells is None:
                 waiting.append((_clean_label(line.text), line))
                 continue
             label = _clean_label(self._rows[id(line)].label_text)
@@ -420,7 +420,7 @@ class _NumberTableFinder:
                 label = join_label_lines(waiting.pop()[0], label)
             yield from ((TableRow((text,)), before) for text, before in waiting)
             waiting = []
-            yield TableRow((label, *own)), line
+            yield TableRow((label, *row_cells)), line
 
     def _header_lines(self, first: Line, left: float, columns: Sequence[_Column]) -> Iterator[Line]:
         """Yield the lines above the first row that may name its columns, upwards."""
@@ -490,8 +490,8 @@ def _below_title(header_lines: Sequence[Line]) -> list[Line]:
     """
     end = next(
         (
-            at
-            for at, line in enumerate(header_lines)
+            index
+            for index, line in enumerate(header_lines)
             if find_table_title([line.text])[1] and not is_lead_in(line.text)
         ),
         len(header_lines),
@@ -505,7 +505,8 @@ def _below_title(header_lines: Sequence[Line]) -> list[Line]:
 def _is_same(columns: Sequence[_Column], others: Sequence[_Column]) -> bool:
     """Return whether columns are those of another table."""
     return len(columns) == len(others) and all(
-        own.left < other.right and other.left < own.right for own, other in zip(columns, others, strict=True)
+        column.left < other.right and other.left < column.right
+        for column, other in zip(columns, others, strict=True)
     )
 
 
@@ -518,7 +519,9 @@ def _cells(row: NumberRow, columns: Sequence[_Column]) -> list[str] | None:
         return [word.text for word in row.numbers]
     for word in row.numbers:
         near = [
-            at for at, column in enumerate(columns) if column.left <= word.right and word.left <= column.right
+            index
+            for index, column in enumerate(columns)
+            if column.left <= word.right and word.left <= column.right
         ]
         if len(near) != 1 or cells[near[0]]:
             return None
@@ -549,25 +552,31 @@ def _is_title(line: Line, words: Sequence[PlacedWord], left: float, columns: Seq
 def _count_over(words: Sequence[PlacedWord], columns: Sequence[_Column], height: float) -> int:
     """Return how many columns have a text or year over them that is over no other."""
     clusters = [
-        own
+        cluster
         for row in _visual_lines(words, height)
-        for own in _clusters(row, height)
-        if not is_number_text(own.text) or _YEAR.fullmatch(own.text)
+        for cluster in _clusters(row, height)
+        if not is_number_text(cluster.text) or _YEAR.fullmatch(cluster.text)
     ]
     over = [
-        [at for at, c in enumerate(columns) if own.left < c.right and c.left < own.right] for own in clusters
+        [index for index, c in enumerate(columns) if cluster.left < c.right and c.left < cluster.right]
+        for cluster in clusters
     ]
-    return len({own[0] for own in over if len(own) == 1})
+    return len({cluster[0] for cluster in over if len(cluster) == 1})
 
 
 def _clusters(words: Sequence[PlacedWord], height: float) -> Iterator[PlacedWord]:
     """Yield the words without wide gaps between them as one."""
     start = 0
-    for at in range(1, len(words) + 1):
-        if at == len(words) or words[at].left - words[at - 1].right > _MIN_CLUSTER_GAP_HEIGHTS * height:
-            own = words[start:at]
-            yield PlacedWord(" ".join(word.text for word in own), own[0].left, own[-1].right, own[0].base)
-            start = at
+    for index in range(1, len(words) + 1):
+        if (
+            index == len(words)
+            or words[index].left - words[index - 1].right > _MIN_CLUSTER_GAP_HEIGHTS * height
+        ):
+            cluster = words[start:index]
+            yield PlacedWord(
+                " ".join(word.text for word in cluster), cluster[0].left, cluster[-1].right, cluster[0].base
+            )
+            start = index
 
 
 def _header(words: Sequence[PlacedWord], columns: Sequence[_Column], height: float) -> list[TableRow]:
@@ -590,16 +599,18 @@ def _header(words: Sequence[PlacedWord], columns: Sequence[_Column], height: flo
             covers = sum(cluster.left < column.middle < cluster.right for column in columns)
             own = [cluster] if covers < 2 else [w for w in line if cluster.left <= w.left <= cluster.right]  # noqa: PLR2004
             for word in reversed(own):
-                nearest = min(range(len(columns)), key=lambda at: _distance(word, columns[at]))
+                nearest = min(range(len(columns)), key=lambda index: _distance(word, columns[index]))
                 names[nearest].insert(0, word.text)
-    if not all(own or (groups and groups[0][at]) for at, own in enumerate(names)):
+    if not all(own or (groups and groups[0][index]) for index, own in enumerate(names)):
         return []
     rows = [
         TableRow((" ".join(filter(None, reversed(label))), *(" ".join(own) for own in names)), is_header=True)
     ]
     for spread in groups:
-        covered = frozenset(at for at, (before, text) in enumerate(pairwise(spread), 2) if text == before)
-        cells = ("", *("" if at in covered else text for at, text in enumerate(spread, 1)))
+        covered = frozenset(
+            index for index, (before, text) in enumerate(pairwise(spread), 2) if text == before
+        )
+        cells = ("", *("" if index in covered else text for index, text in enumerate(spread, 1)))
         rows.insert(0, TableRow(cells, is_header=True, covered=covered))
     return rows
 
@@ -682,8 +693,10 @@ def find_table_rows(chars: PageChars, all_lines: Sequence[Line]) -> list[Line]:
     ]
     return [
         line
-        for at, line in enumerate(all_lines)
-        if any(_do_overlap(gap, other) for gap in wide[at] for near in _beside(wide, at) for other in near)
+        for index, line in enumerate(all_lines)
+        if any(
+            _do_overlap(gap, other) for gap in wide[index] for near in _beside(wide, index) for other in near
+        )
     ]
 
 
@@ -699,8 +712,8 @@ def _wide_gaps(chars: PageChars, line: Line) -> list[tuple[float, float]]:
     return [(left, right) for left, right in all_gaps if right - left > _MIN_WIDE_GAP_HEIGHTS * line.height]
 
 
-def _beside(wide: list[list[tuple[float, float]]], at: int) -> list[list[tuple[float, float]]]:
-    return wide[max(0, at - 1) : at] + wide[at + 1 : at + 2]
+def _beside(wide: list[list[tuple[float, float]]], index: int) -> list[list[tuple[float, float]]]:
+    return wide[max(0, index - 1) : index] + wide[index + 1 : index + 2]
 
 
 def _do_overlap(gap: tuple[float, float], other: tuple[float, float]) -> bool:

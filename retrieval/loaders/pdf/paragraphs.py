@@ -71,8 +71,8 @@ def _value(number: str) -> int:
         return int(number)
     values = [_ROMAN[letter] for letter in number.lower()]
     return sum(
-        -value if at + 1 < len(values) and value < values[at + 1] else value
-        for at, value in enumerate(values)
+        -value if index + 1 < len(values) and value < values[index + 1] else value
+        for index, value in enumerate(values)
     )
 
 
@@ -81,8 +81,8 @@ def _strip_page(
 ) -> list[Line]:
     left_out: set[int] = set()
     for end in around:
-        for at, line in enumerate(end):
-            is_number = at == 0 and line.text.strip(_NUMBER_DECORATION) in {label, str(number)}
+        for index, line in enumerate(end):
+            is_number = index == 0 and line.text.strip(_NUMBER_DECORATION) in {label, str(number)}
             if not is_number and repeated.isdisjoint(_keys(line, number)):
                 break
             left_out.add(id(line))
@@ -265,10 +265,10 @@ def join_lines(before: Paragraph, after: Paragraph) -> Paragraph:
 def _runs(lines: Sequence[PlacedLine]) -> Iterator[Sequence[PlacedLine]]:
     """Split lines where the next one is further up, as in the next column."""
     start = 0
-    for at, (before, placed) in enumerate(pairwise(lines), 1):
+    for index, (before, placed) in enumerate(pairwise(lines), 1):
         if placed.line.base > before.line.base + placed.line.height / 2:
-            yield lines[start:at]
-            start = at
+            yield lines[start:index]
+            start = index
     if lines:
         yield lines[start:]
 
@@ -276,26 +276,26 @@ def _runs(lines: Sequence[PlacedLine]) -> Iterator[Sequence[PlacedLine]]:
 def _split_run(run: Sequence[PlacedLine], typography: Typography) -> Iterator[Paragraph]:
     start = 0
     joints: list[str] = []
-    for at in range(1, len(run) + 1):
-        joint = _joint(run, at, typography, is_first=at - start == 1) if at < len(run) else None
+    for index in range(1, len(run) + 1):
+        joint = _joint(run, index, typography, is_first=index - start == 1) if index < len(run) else None
         if joint is not None:
             joints.append(joint)
             continue
-        last = run[at - 1].line
+        last = run[index - 1].line
         is_full = last.text.endswith(_HYPHENS) or not _has_room(
-            run, at - 1, last.text.rpartition(" ")[2], typography
+            run, index - 1, last.text.rpartition(" ")[2], typography
         )
         is_open = is_full and not _is_ended(last)
-        yield Paragraph(tuple(run[start:at]), tuple(joints), is_open)
-        start, joints = at, []
+        yield Paragraph(tuple(run[start:index]), tuple(joints), is_open)
+        start, joints = index, []
 
 
-def _joint(run: Sequence[PlacedLine], at: int, typography: Typography, *, is_first: bool) -> str | None:
+def _joint(run: Sequence[PlacedLine], index: int, typography: Typography, *, is_first: bool) -> str | None:
     """Return the separator between a line and the one before; None when the line begins a paragraph.
 
     `is_first` means that the line before is the first of its paragraph.
     """
-    before, placed = run[at - 1], run[at]
+    before, placed = run[index - 1], run[index]
     line = placed.line
     if before.heading != placed.heading or not _is_same_size(before.line, line):
         return None
@@ -305,56 +305,60 @@ def _joint(run: Sequence[PlacedLine], at: int, typography: Typography, *, is_fir
         return " "
     if before.is_row and placed.is_row:
         return "\n" if before.line.base - line.base < _MAX_ROW_DISTANCE_HEIGHTS * line.height else None
-    if _is_apart(run, at, typography) or before.is_row or placed.is_row or _BULLET.match(line.text):
+    if _is_apart(run, index, typography) or before.is_row or placed.is_row or _BULLET.match(line.text):
         return None
-    return _text_joint(run, at, typography, is_first=is_first)
+    return _text_joint(run, index, typography, is_first=is_first)
 
 
-def _text_joint(run: Sequence[PlacedLine], at: int, typography: Typography, *, is_first: bool) -> str | None:
+def _text_joint(
+    run: Sequence[PlacedLine], index: int, typography: Typography, *, is_first: bool
+) -> str | None:
     """Return the separator of two lines of running text that are not apart."""
-    before, line = run[at - 1].line, run[at].line
+    before, line = run[index - 1].line, run[index].line
     if before.text.endswith(_HYPHENS):
         return " "
-    if _is_indented(run, at) or (
+    if _is_indented(run, index) or (
         not is_first and line.start < before.start - _MIN_INDENT_HEIGHTS * line.height
     ):
         return None
-    if not _has_room(run, at - 1, line.text.partition(" ")[0], typography):
+    if not _has_room(run, index - 1, line.text.partition(" ")[0], typography):
         return " "
     return None if _is_ended(before) or _ITEM.match(line.text) else "\n"
 
 
-def _is_indented(run: Sequence[PlacedLine], at: int) -> bool:
-    line = run[at].line
+def _is_indented(run: Sequence[PlacedLine], index: int) -> bool:
+    line = run[index].line
     indent = _MIN_INDENT_HEIGHTS * line.height
-    goes_back = at + 1 == len(run) or run[at + 1].line.start < line.start - indent
-    before = run[at - 1].line
+    goes_back = index + 1 == len(run) or run[index + 1].line.start < line.start - indent
+    before = run[index - 1].line
     return goes_back and line.start > before.start + indent and not _ITEM.match(before.text)
 
 
-def _has_room(run: Sequence[PlacedLine], at: int, word: str, typography: Typography) -> bool:
+def _has_room(run: Sequence[PlacedLine], index: int, word: str, typography: Typography) -> bool:
     """Return whether a line was broken on purpose: the next word would have fitted."""
-    line = run[at].line
+    line = run[index].line
     letter = (line.right - line.left) / max(1, len(line.text))
-    room = max(near.end for near in _near(run, at, typography)) - line.end
+    room = max(near.end for near in _near(run, index, typography)) - line.end
     return room > (len(word) + 1) * letter + _MIN_ROOM_HEIGHTS * line.height
 
 
-def _near(run: Sequence[PlacedLine], at: int, typography: Typography) -> list[Line]:
+def _near(run: Sequence[PlacedLine], index: int, typography: Typography) -> list[Line]:
     """Return the lines around one that are as close together as lines of a paragraph."""
-    first = last = at
-    while first > max(0, at - _NEIGHBOUR_LINES) and not _is_apart(run, first, typography):
+    first = last = index
+    while first > max(0, index - _NEIGHBOUR_LINES) and not _is_apart(run, first, typography):
         first -= 1
-    while last + 1 < min(len(run), at + _NEIGHBOUR_LINES + 1) and not _is_apart(run, last + 1, typography):
+    while last + 1 < min(len(run), index + _NEIGHBOUR_LINES + 1) and not _is_apart(run, last + 1, typography):
         last += 1
     near = (placed.line for placed in run[first : last + 1])
-    return [line for line in near if line.runs_left == run[at].line.runs_left]
+    return [line for line in near if line.runs_left == run[index].line.runs_left]
 
 
-def _is_apart(run: Sequence[PlacedLine], at: int, typography: Typography) -> bool:
+def _is_apart(run: Sequence[PlacedLine], index: int, typography: Typography) -> bool:
     """Return whether there is a gap above a line."""
-    line = run[at].line
-    return (run[at - 1].line.base - line.base) / line.height > _MAX_LINE_DISTANCE_PITCHES * typography.pitch
+    line = run[index].line
+    return (
+        run[index - 1].line.base - line.base
+    ) / line.height > _MAX_LINE_DISTANCE_PITCHES * typography.pitch
 
 
 def _is_ended(line: Line) -> bool:
@@ -446,16 +450,18 @@ def has_large_headings(whole: Sequence[Paragraph], typography: Typography) -> bo
 
 def split_at_headings(whole: Sequence[Paragraph]) -> tuple[list[Paragraph], dict[int, HeadingLines]]:
     """Return the paragraphs with lines that look like headings apart, and these headings by paragraph."""
-    places = [(number, at) for number, paragraph in enumerate(whole) for at in range(len(paragraph.lines))]
-    found = find_headings([_text_line(whole[number], at) for number, at in places])
+    places = [
+        (number, index) for number, paragraph in enumerate(whole) for index in range(len(paragraph.lines))
+    ]
+    heading_lines = find_headings([_text_line(whole[number], index) for number, index in places])
     parts: list[Paragraph] = []
     headings: dict[int, HeadingLines] = {}
     cuts: dict[int, dict[int, HeadingLines | None]] = {}
-    for heading in found:
+    for heading in heading_lines:
         number, first = places[heading.first]
-        own = cuts.setdefault(number, {})
-        own[first] = heading
-        own.setdefault(first + heading.end - heading.first, None)
+        paragraph_cuts = cuts.setdefault(number, {})
+        paragraph_cuts[first] = heading
+        paragraph_cuts.setdefault(first + heading.end - heading.first, None)
     for number, paragraph in enumerate(whole):
         starts = {0: None, **cuts.get(number, {})}
         ends = [*sorted(starts)[1:], len(paragraph.lines)]
@@ -469,9 +475,9 @@ def split_at_headings(whole: Sequence[Paragraph]) -> tuple[list[Paragraph], dict
     return parts, headings
 
 
-def _text_line(paragraph: Paragraph, at: int) -> TextLine:
+def _text_line(paragraph: Paragraph, index: int) -> TextLine:
     """Return a line of a paragraph; that of a table without words, which are no heading."""
-    placed = paragraph.lines[at]
+    placed = paragraph.lines[index]
     is_row = placed.is_row or placed.line.is_laid_out
-    is_full = paragraph.joints[at] != "\n" if at < len(paragraph.joints) else None
-    return TextLine("" if is_row else placed.line.text.strip(), is_apart=at == 0, is_full=is_full)
+    is_full = paragraph.joints[index] != "\n" if index < len(paragraph.joints) else None
+    return TextLine("" if is_row else placed.line.text.strip(), is_apart=index == 0, is_full=is_full)

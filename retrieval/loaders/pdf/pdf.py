@@ -42,7 +42,7 @@ from retrieval.loaders.pdf.paragraphs import (
 )
 from retrieval.loaders.pdf.ruled_tables import RuledTable
 from retrieval.loaders.pdf.scans import is_scanned, scanned_lines
-from retrieval.model import Document, Heading, Page, ScanMark, Span, Table
+from retrieval.model import Document, Heading, Page, ScanMark, Span, TableSpan
 from retrieval.ocr import tesseract
 from retrieval.ocr.scanned_page import ScannedPage
 from retrieval.sentences import pieces
@@ -174,12 +174,12 @@ def _page(
         return [], set(), _annotations_without_lines(pdf, number), None
     all_lines, chars = contents
     texts = annotation_texts(pdf, chars.page, all_lines, chars)
-    found = page_tables.find_tables(chars, all_lines, above)
-    rest = page_tables.lines_outside(all_lines, found)
+    tables = page_tables.find_tables(chars, all_lines, above)
+    rest = page_tables.lines_outside(all_lines, tables)
     table_rows = {id(line) for line in page_tables.find_table_rows(chars, rest)}
     chars.close()
-    with_rows = page_tables.replace_tables(all_lines, found)
-    return with_rows, table_rows, texts, page_tables.last_ruled_table(found)
+    with_rows = page_tables.replace_tables(all_lines, tables)
+    return with_rows, table_rows, texts, page_tables.last_ruled_table(tables)
 
 
 def _annotations_without_lines(pdf: pypdfium2.PdfDocument, number: int) -> list[str]:
@@ -215,8 +215,8 @@ def _outline(pdf: pypdfium2.PdfDocument) -> Iterator[OutlineEntry]:
 
 def _top(target: pypdfium2.PdfDest) -> float | None:
     mode, values = target.get_view()
-    at = _TOP_INDEX.get(mode)
-    return values[at] if at is not None and at < len(values) else None
+    position = _TOP_INDEX.get(mode)
+    return values[position] if position is not None and position < len(values) else None
 
 
 def _read_text(get: Callable[[], str]) -> str:
@@ -370,9 +370,9 @@ class _PdfBuilder:
             tables=tuple(tables),
         )
 
-    def _tables(self) -> tuple[list[Table], set[int]]:
+    def _tables(self) -> tuple[list[TableSpan], set[int]]:
         """Return each row of a table with the title above the table, and the paragraphs that are titles."""
-        tables: list[Table] = []
+        tables: list[TableSpan] = []
         titles: set[int] = set()
         title, is_in_table = "", False
         for number, paragraph in enumerate(self._whole):
@@ -380,12 +380,12 @@ class _PdfBuilder:
             if is_row and not is_in_table:
                 first = max(0, number - _MAX_PARAGRAPHS_FROM_TITLE)
                 texts = [span.of(self.text) for span in self._spans[first:number]]
-                at, title = find_table_title(texts)
-                if title and not is_lead_in(texts[at]):
-                    titles.add(first + at)
+                index, title = find_table_title(texts)
+                if title and not is_lead_in(texts[index]):
+                    titles.add(first + index)
             is_in_table = is_row
             if is_row:
-                tables.append(Table(self._spans[number], title))
+                tables.append(TableSpan(self._spans[number], title))
         return tables, titles
 
     def _write(self, paragraph: Paragraph) -> Span:
@@ -394,15 +394,15 @@ class _PdfBuilder:
             self._add(_PARAGRAPH_BREAK)
         start = self._length
         text = paragraph.lines[0].line.text
-        for at, placed in enumerate(paragraph.lines):
+        for index, placed in enumerate(paragraph.lines):
             self._lines[id(placed.line)] = self._length
             self._starts.setdefault(placed.page, self._length)
             between = ""
-            after = paragraph.lines[at + 1].line.text if at + 1 < len(paragraph.lines) else ""
-            if after and paragraph.joints[at] == " ":
+            after = paragraph.lines[index + 1].line.text if index + 1 < len(paragraph.lines) else ""
+            if after and paragraph.joints[index] == " ":
                 text, between = self._words.join(text, after)
             elif after:
-                between = paragraph.joints[at]
+                between = paragraph.joints[index]
             self._add(text + between)
             text = after
         return Span(start, self._length)
@@ -454,7 +454,9 @@ class _PdfBuilder:
         spans = [(self._spans[number], entry) for number, entry in entries.items()]
         spans += [(self._line_span(placed.line), entry) for entry, placed in anchors.items()]
         spans.sort(key=lambda pair: (pair[0].start, pair[1]))
-        headings = tuple(Heading(span, book.outline[at].level, book.outline[at].text) for span, at in spans)
+        headings = tuple(
+            Heading(span, book.outline[index].level, book.outline[index].text) for span, index in spans
+        )
         return headings, entries.keys() | self._title_paragraphs(typography)
 
     def _title_paragraphs(self, typography: Typography) -> set[int]:
@@ -487,13 +489,19 @@ class _PdfBuilder:
         """Return the headings in larger type and, below them, those told by their words."""
         lowest = max((heading.level for heading in large), default=0)
         spans = {heading.span for heading in large}
-        told = [
-            Heading(own.span(self._spans[number], self._spans[number]), lowest + own.level, own.text)
-            for number, own in by_paragraph.items()
+        headings_by_words = [
+            Heading(
+                heading_line.span(self._spans[number], self._spans[number]),
+                lowest + heading_line.level,
+                heading_line.text,
+            )
+            for number, heading_line in by_paragraph.items()
             if self._spans[number] not in spans
         ]
-        headings = sorted([*large, *told], key=lambda heading: heading.span)
-        return tuple(headings), left_out | {n for n, own in by_paragraph.items() if not own.run_in_chars}
+        headings = sorted([*large, *headings_by_words], key=lambda heading: heading.span)
+        return tuple(headings), left_out | {
+            n for n, heading_line in by_paragraph.items() if not heading_line.run_in_chars
+        }
 
     def _title(
         self,

@@ -38,7 +38,7 @@ _MAX_OTHER_LINES = 4
 _MIN_GROUPS = 2
 _MAX_NAMES_DISTANCE_HEIGHTS = 1.5
 # Of the vertical lines of a table on two pages, in points.
-_MAX_SHIFT = 3.0
+_MAX_SHIFT_POINTS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class RuledTable:
             and above.is_last
             and bool(above.header)
             and len(self.xs) == len(above.xs)
-            and all(abs(own - x) < _MAX_SHIFT for own, x in zip(self.xs, above.xs, strict=True))
+            and all(abs(own - x) < _MAX_SHIFT_POINTS for own, x in zip(self.xs, above.xs, strict=True))
             and self.rows[0].cells != above.header[0].cells
         )
 
@@ -107,10 +107,10 @@ def find_ruled_tables(chars: PageChars, lines: Sequence[Line]) -> Iterator[Ruled
             continue
         above = sum(line.base > grid.ys[0] for line in lines)
         below = sum(line.base < grid.ys[-1] for line in lines)
-        own = [fragment for fragment in fragments if id(fragment.line) in inside]
-        if _has_columns_without_line(chars, own):
+        in_grid = [fragment for fragment in fragments if id(fragment.line) in inside]
+        if _has_columns_without_line(chars, in_grid):
             continue
-        table = _table(grid, own, is_first=above <= _MAX_OTHER_LINES, is_last=below <= _MAX_OTHER_LINES)
+        table = _table(grid, in_grid, is_first=above <= _MAX_OTHER_LINES, is_last=below <= _MAX_OTHER_LINES)
         # Most rows go on beside the grid: in another table, which needs the whole lines.
         if table and 2 * len(table.rest) < max(2 * _MIN_ROWS, len(table.rows)):
             yield table
@@ -146,16 +146,16 @@ def _fragments(chars: PageChars, line: Line, grid: Grid) -> Iterator[_Fragment]:
     """Yield the parts of a line in the cells of a grid, and outside it."""
     start, place = 0, None
     is_first = True
-    for at, char_index in enumerate(line.char_indices):
-        if char_index < 0 or line.text[at].isspace():
+    for index, char_index in enumerate(line.char_indices):
+        if char_index < 0 or line.text[index].isspace():
             continue
         box = chars.box(char_index)
-        own = grid.place((box.left + box.right) / 2, (box.bottom + box.top) / 2)
-        if not is_first and own != place:
-            if part := part_of(chars, line, start, at):
+        char_place = grid.place((box.left + box.right) / 2, (box.bottom + box.top) / 2)
+        if not is_first and char_place != place:
+            if part := part_of(chars, line, start, index):
                 yield _fragment(chars, line, part, place)
-            start = at
-        place, is_first = own, False
+            start = index
+        place, is_first = char_place, False
     if part := part_of(chars, line, start, len(line.text)):
         yield _fragment(chars, line, part, place)
 
@@ -173,8 +173,10 @@ def _left_of_labels(fragments: Sequence[_Fragment], grid: Grid) -> float | None:
 
     A label is short and on the same line as a cell; in text beside a table most lines are not.
     """
-    beside = [own.part for own in fragments if not own.place and own.part.right < grid.xs[0]]
-    inside = [own.part.base for own in fragments if own.place]
+    beside = [
+        fragment.part for fragment in fragments if not fragment.place and fragment.part.right < grid.xs[0]
+    ]
+    inside = [fragment.part.base for fragment in fragments if fragment.place]
     labels = [
         part
         for part in beside
@@ -182,7 +184,7 @@ def _left_of_labels(fragments: Sequence[_Fragment], grid: Grid) -> float | None:
         and any(abs(part.base - base) < MAX_BASE_DISTANCE_HEIGHTS * part.height for base in inside)
     ]
     middle = (grid.xs[0] + grid.xs[1]) / 2
-    filled = {own.place.top for own in fragments if own.place}
+    filled = {fragment.place.top for fragment in fragments if fragment.place}
     labelled = {place.top for part in labels if (place := grid.place(middle, part.base))}
     if len(labelled) < max(_MIN_ROWS, _MIN_LABELLED_SHARE * len(filled)):
         return None
@@ -200,7 +202,7 @@ def _has_columns_without_line(chars: PageChars, fragments: Sequence[_Fragment]) 
     columns: dict[tuple[int, int], list[bool]] = {}
     for place, parts in by_place.items():
         columns.setdefault((place.left, place.right), []).append(_has_wide_gap(chars, parts))
-    return any(sum(own) >= max(_MIN_ROWS, len(own) / 2) for own in columns.values())
+    return any(sum(column) >= max(_MIN_ROWS, len(column) / 2) for column in columns.values())
 
 
 def _has_wide_gap(chars: PageChars, parts: Sequence[Line]) -> bool:
@@ -234,15 +236,15 @@ def _table(grid: Grid, fragments: Sequence[_Fragment], *, is_first: bool, is_las
     rows: list[TableRow] = []
     sources: list[tuple[Line, ...]] = []
     for number in range(len(grid.ys) - 1):
-        own = {place: texts for place, texts in cells.items() if place.top == number}
+        row_cells = {place: texts for place, texts in cells.items() if place.top == number}
         texts = [""] * (len(grid.xs) - 1)
-        for place, lines in own.items():
+        for place, lines in row_cells.items():
             texts[place.left] = reduce(join_label_lines, lines)
         row = merged.apply(number + 1, texts)
         if any(texts):
             rows.append(row)
-            found = {id(f.line): f.line for f in fragments if f.place and f.place.top == number}
-            sources.append(tuple(found.values()))
+            lines_by_id = {id(f.line): f.line for f in fragments if f.place and f.place.top == number}
+            sources.append(tuple(lines_by_id.values()))
     header = header_rows(rows, mode_of(len(grid.xs) - 1))
     if (not header or len(rows) < _MIN_ROWS_OF_TEXT) and _share_in_long(
         cells, _MAX_CELL_CHARS
@@ -271,12 +273,15 @@ def mode_of(columns: int) -> Header:
 def _visual_lines(fragments: Sequence[_Fragment]) -> list[str]:
     """Return the lines of a cell from the top; PDFium may have each word of a line as one."""
     rows: list[list[_Fragment]] = []
-    for own in sorted(fragments, key=lambda own: own.down):
-        if rows and own.down - rows[-1][0].down < MAX_BASE_DISTANCE_HEIGHTS * own.part.height:
-            rows[-1].append(own)
+    for fragment in sorted(fragments, key=lambda fragment: fragment.down):
+        if rows and fragment.down - rows[-1][0].down < MAX_BASE_DISTANCE_HEIGHTS * fragment.part.height:
+            rows[-1].append(fragment)
         else:
-            rows.append([own])
-    return [" ".join(own.part.text for own in sorted(row, key=lambda own: own.along)) for row in rows]
+            rows.append([fragment])
+    return [
+        " ".join(fragment.part.text for fragment in sorted(row, key=lambda fragment: fragment.along))
+        for row in rows
+    ]
 
 
 def _is_table(cells: dict[Place, list[str]]) -> bool:
@@ -291,9 +296,9 @@ def _is_table(cells: dict[Place, list[str]]) -> bool:
     columns = {place.left for place in cells}
     if len(by_row) < _MIN_ROWS or len(columns) < _MIN_COLUMNS:
         return False
-    if any(any(map(_is_stack, own)) and _count_tall(own) > 1 for own in by_row.values()):
+    if any(any(map(_is_stack, row)) and _count_tall(row) > 1 for row in by_row.values()):
         return False
-    full = sum(len(own) > 1 for own in by_row.values())
+    full = sum(len(row) > 1 for row in by_row.values())
     is_text = _share_in_long(cells, MAX_PART_CHARS) > _MAX_LONG_SHARE
     return full >= _MIN_FULL_SHARE * len(by_row) and not is_text
 

@@ -12,10 +12,10 @@ from pypdfium2 import raw
 from retrieval.loaders.pdf.characters import PageChars
 
 # In points. A thin rectangle is a line.
-_MAX_THICKNESS = 3.0
-_MIN_LENGTH = 4.0
+_MAX_THICKNESS_POINTS = 3.0
+_MIN_LENGTH_POINTS = 4.0
 # Lines that meet may end this far from each other.
-_MAX_MEETING_DISTANCE = 3.0
+_MAX_MEETING_DISTANCE_POINTS = 3.0
 _MAX_PATHS = 20_000
 _MAX_SEGMENTS = 60_000
 _MAX_FORM_DEPTH = 3
@@ -115,7 +115,7 @@ _IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 def _is_flat(a: _Point, b: _Point) -> bool:
-    return abs(a[1] - b[1]) < 1 and abs(a[0] - b[0]) >= _MIN_LENGTH
+    return abs(a[1] - b[1]) < 1 and abs(a[0] - b[0]) >= _MIN_LENGTH_POINTS
 
 
 def _segments(chars: PageChars) -> Iterator[tuple[_Point, _Point]]:
@@ -133,8 +133,8 @@ def _paths(holder: object, matrix: _Matrix, depth: int) -> Iterator[tuple[object
         if depth
         else (raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject)
     )
-    for at in range(count(holder)):
-        item = get(holder, at)
+    for index in range(count(holder)):
+        item = get(holder, index)
         kind = raw.FPDFPageObj_GetType(item)
         if kind == raw.FPDF_PAGEOBJ_PATH:
             yield item, _multiply(_matrix_of(item), matrix)
@@ -163,7 +163,7 @@ def _lines_of(path: object, matrix: _Matrix) -> list[tuple[_Point, _Point]]:
         return []
     lines: list[tuple[_Point, _Point]] = []
     x, y = ctypes.c_float(), ctypes.c_float()
-    start = at = (0.0, 0.0)
+    start = point_before = (0.0, 0.0)
     first = 0
     for number in range(min(raw.FPDFPath_CountSegments(path), _MAX_SEGMENTS)):
         segment = raw.FPDFPath_GetPathSegment(path, number)
@@ -174,11 +174,11 @@ def _lines_of(path: object, matrix: _Matrix) -> list[tuple[_Point, _Point]]:
             lines[first:] = _visible(lines[first:], is_stroked=bool(stroke.value))
             start, first = point, len(lines)
         elif kind == raw.FPDF_SEGMENT_LINETO:
-            lines.append((at, point))
-        at = point
+            lines.append((point_before, point))
+        point_before = point
         if raw.FPDFPathSegment_GetClose(segment):
-            lines.append((at, start))
-            at = start
+            lines.append((point_before, start))
+            point_before = start
     lines[first:] = _visible(lines[first:], is_stroked=bool(stroke.value))
     return lines
 
@@ -189,7 +189,7 @@ def _visible(lines: list[tuple[_Point, _Point]], *, is_stroked: bool) -> list[tu
         return lines
     xs = [point[0] for line in lines for point in line]
     ys = [point[1] for line in lines for point in line]
-    if min(max(xs) - min(xs), max(ys) - min(ys)) > _MAX_THICKNESS:
+    if min(max(xs) - min(xs), max(ys) - min(ys)) > _MAX_THICKNESS_POINTS:
         return []
     return lines
 
@@ -205,14 +205,14 @@ def _transform(matrix: _Matrix, x: float, y: float) -> _Point:
 def _merge(rulings: Iterable[Ruling]) -> list[Ruling]:
     """Return lines on the same position that touch as one."""
     merged: list[Ruling] = []
-    for same in _near(sorted(rulings), _MAX_THICKNESS):
-        at = sum(ruling.at for ruling in same) / len(same)
+    for same in _near(sorted(rulings), _MAX_THICKNESS_POINTS):
+        position = sum(ruling.at for ruling in same) / len(same)
         parts: list[Ruling] = []
         for ruling in sorted(same, key=lambda ruling: ruling.start):
-            if parts and ruling.start <= parts[-1].end + _MAX_MEETING_DISTANCE:
-                parts[-1] = Ruling(at, parts[-1].start, max(parts[-1].end, ruling.end))
+            if parts and ruling.start <= parts[-1].end + _MAX_MEETING_DISTANCE_POINTS:
+                parts[-1] = Ruling(position, parts[-1].start, max(parts[-1].end, ruling.end))
             else:
-                parts.append(Ruling(at, ruling.start, ruling.end))
+                parts.append(Ruling(position, ruling.start, ruling.end))
         merged += parts
     return merged
 
@@ -246,18 +246,20 @@ def _connected(
             continue
         group, waiting = set[int](), [number]
         while waiting:
-            own = waiting.pop()
-            if own not in group:
-                group.add(own)
-                waiting += by_line[own] - group
+            line = waiting.pop()
+            if line not in group:
+                group.add(line)
+                waiting += by_line[line] - group
         seen |= group
-        flats = [horizontal[own] for own in sorted(group) if own < len(horizontal)]
-        steeps = [vertical[own - len(horizontal)] for own in sorted(group) if own >= len(horizontal)]
+        flats = [horizontal[line] for line in sorted(group) if line < len(horizontal)]
+        steeps = [vertical[line - len(horizontal)] for line in sorted(group) if line >= len(horizontal)]
         yield flats, steeps
 
 
-def _reaches(ruling: Ruling, at: float) -> bool:
-    return ruling.start - _MAX_MEETING_DISTANCE <= at <= ruling.end + _MAX_MEETING_DISTANCE
+def _reaches(ruling: Ruling, position: float) -> bool:
+    return (
+        ruling.start - _MAX_MEETING_DISTANCE_POINTS <= position <= ruling.end + _MAX_MEETING_DISTANCE_POINTS
+    )
 
 
 def _grid(horizontal: list[Ruling], vertical: list[Ruling]) -> Grid | None:
@@ -289,12 +291,15 @@ def _grid(horizontal: list[Ruling], vertical: list[Ruling]) -> Grid | None:
 
 def _positions(values: Iterable[float]) -> list[float]:
     """Return the positions, from the lowest, with those near each other as one."""
-    groups = _near([Ruling(value, 0, 0) for value in sorted(values)], _MAX_THICKNESS)
+    groups = _near([Ruling(value, 0, 0) for value in sorted(values)], _MAX_THICKNESS_POINTS)
     return [sum(own.at for own in group) / len(group) for group in groups]
 
 
-def _is_drawn(rulings: Iterable[Ruling], at: float, middle: float) -> bool:
-    return any(abs(own.at - at) <= _MAX_THICKNESS and own.start <= middle <= own.end for own in rulings)
+def _is_drawn(rulings: Iterable[Ruling], position: float, middle: float) -> bool:
+    return any(
+        abs(ruling.at - position) <= _MAX_THICKNESS_POINTS and ruling.start <= middle <= ruling.end
+        for ruling in rulings
+    )
 
 
 def _places(

@@ -118,8 +118,8 @@ def scanned_lines(pages: Mapping[int, ScannedPage]) -> ScannedLines:
         ordinal = 0
         for scanned in page.lines:
             words = {
-                at: word
-                for at, word in enumerate(scanned.words, ordinal)
+                index: word
+                for index, word in enumerate(scanned.words, ordinal)
                 if word.confidence >= _MIN_SIGN_CONFIDENCE or any(map(str.isalnum, word.text))
             }
             ordinal += len(scanned.words)

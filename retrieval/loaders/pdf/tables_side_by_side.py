@@ -68,7 +68,7 @@ def find_side_by_side(chars: PageChars, lines: Sequence[Line]) -> Iterator[SideB
 def _runs(chars: PageChars, placed: Sequence[Line]) -> Iterator[tuple[int, int, list[list[NumberRow]]]]:
     """Yield the first and last of near lines with several rows, and those with the usual number."""
     run: list[tuple[int, list[NumberRow]]] = []
-    for at, line in enumerate(placed):
+    for index, line in enumerate(placed):
         if not (_WORD_AFTER_NUMBER.search(line.text) and ENDS_IN_NUMBER.search(line.text)):
             continue
         rows = _rows(line, read_words(chars, line))
@@ -77,7 +77,7 @@ def _runs(chars: PageChars, placed: Sequence[Line]) -> Iterator[tuple[int, int, 
         if run and placed[run[-1][0]].base - line.base > MAX_ROW_DISTANCE_HEIGHTS * line.height:
             yield from _usual(run)
             run = []
-        run.append((at, rows))
+        run.append((index, rows))
     if run:
         yield from _usual(run)
 
@@ -92,8 +92,8 @@ def _usual(run: Sequence[tuple[int, list[NumberRow]]]) -> Iterator[tuple[int, in
 def _rows(line: Line, words: Sequence[PlacedWord]) -> list[NumberRow]:
     """Return the rows side by side on a line: each is words and then numbers; none if a part is no row."""
     starts = [
-        at
-        for at, (before, after) in enumerate(pairwise(words), 1)
+        index
+        for index, (before, after) in enumerate(pairwise(words), 1)
         if is_number(before)
         and not is_number(after)
         and after.left - before.right > MIN_CELL_GAP_HEIGHTS * line.height
@@ -129,17 +129,17 @@ def _extent(
 ) -> tuple[int, int]:
     """Return the first and last (exclusive) line that the edges divide, around the lines of rows."""
 
-    def reach(at: int, step: int, max_distance: float) -> int:
-        near = placed[at]
-        while 0 <= at + step < len(placed):
-            line = placed[at + step]
+    def reach(index: int, step: int, max_distance: float) -> int:
+        near = placed[index]
+        while 0 <= index + step < len(placed):
+            line = placed[index + step]
             if not _is_beside(line, edges):
                 is_far = abs(near.base - line.base) > max_distance * max(line.height, near.height)
                 if is_far or not _is_divided(_divide(chars, line, edges), edges):
                     break
                 near = line
-            at += step
-        return at
+            index += step
+        return index
 
     first = reach(rows[0], -1, MAX_HEADER_DISTANCE_HEIGHTS)
     return first, reach(rows[1], 1, MAX_ROW_DISTANCE_HEIGHTS) + 1

@@ -68,14 +68,14 @@ def find_word_tables(chars: PageChars, lines: Sequence[Line]) -> Iterator[WordTa
             (first, names), after = named, start
         rows = range(after, end - _is_continued(placed, end))
         is_whole = first == 0 or not _is_continued(placed, first)
-        is_shorter = first < start or _is_shorter(names, [cells[at] for at in rows])
-        is_named = is_shorter and _are_names(names, [cells[at] for at in rows])
+        is_shorter = first < start or _is_shorter(names, [cells[index] for index in rows])
+        is_named = is_shorter and _are_names(names, [cells[index] for index in rows])
         if len(rows) >= _MIN_ROWS and is_whole and is_named:
             yield WordTable(
                 tuple(placed[first:after]),
                 names,
-                tuple(placed[at] for at in rows),
-                tuple(tuple(cell.text for cell in cells[at]) for at in rows),
+                tuple(placed[index] for index in rows),
+                tuple(tuple(cell.text for cell in cells[index]) for index in rows),
             )
 
 
@@ -97,12 +97,12 @@ def _cells(chars: PageChars, line: Line) -> list[Cell]:
 def _runs(placed: Sequence[Line], cells: Sequence[Sequence[Cell]]) -> Iterator[tuple[int, int]]:
     """Yield the first and last (exclusive) of lines whose cells begin below each other."""
     start = 0
-    for at in range(1, len(placed) + 1):
-        if at < len(placed) and _is_below(placed[at - 1 : at + 1], cells[at - 1], cells[at]):
+    for index in range(1, len(placed) + 1):
+        if index < len(placed) and _is_below(placed[index - 1 : index + 1], cells[index - 1], cells[index]):
             continue
-        if at - start >= _MIN_ROWS and len(cells[start]) >= _MIN_COLUMNS:
-            yield start, at
-        start = at
+        if index - start >= _MIN_ROWS and len(cells[start]) >= _MIN_COLUMNS:
+            yield start, index
+        start = index
 
 
 def _is_below(lines: Sequence[Line], above: Sequence[Cell], cells: Sequence[Cell]) -> bool:
@@ -136,7 +136,7 @@ def _names_over_lines(
     Each text of these lines stands over one column, and each column has one.
     """
     lefts = [min(cell.left for cell in own) for own in zip(*cells[start:end], strict=True)]
-    columns = list(pairwise([*lefts, max(cells[at][-1].right for at in range(start, end))]))
+    columns = list(pairwise([*lefts, max(cells[index][-1].right for index in range(start, end))]))
     names: list[list[str]] = [[] for _ in columns]
     first, below = start, placed[start]
     max_heights = MAX_HEADER_DISTANCE_HEIGHTS
@@ -145,8 +145,8 @@ def _names_over_lines(
         over = [_column_below(cell, columns) for cell in cells[first - 1]]
         if line.base - below.base > max_heights * line.height or -1 in over:
             break
-        for at, cell in zip(over[::-1], cells[first - 1][::-1], strict=True):
-            names[at].insert(0, cell.text)
+        for index, cell in zip(over[::-1], cells[first - 1][::-1], strict=True):
+            names[index].insert(0, cell.text)
         first, below, max_heights = first - 1, line, MAX_LINE_DISTANCE_HEIGHTS
     return (first, tuple(map(" ".join, names))) if first < start and all(names) else None
 
@@ -154,8 +154,8 @@ def _names_over_lines(
 def _column_below(cell: Cell, columns: Sequence[tuple[float, float]]) -> int:
     """Return the column that a text stands over; -1 if it stands over none, or over several."""
     shared = [min(cell.right, right) - max(cell.left, left) for left, right in columns]
-    best = max(range(len(columns)), key=lambda at: shared[at])
-    others = max((own for at, own in enumerate(shared) if at != best), default=0.0)
+    best = max(range(len(columns)), key=lambda index: shared[index])
+    others = max((own for index, own in enumerate(shared) if index != best), default=0.0)
     return best if shared[best] > 0 and 2 * others < shared[best] else -1
 
 
@@ -176,10 +176,10 @@ def _is_shorter(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bool:
     return sum(map(len, names)) < min(sum(len(cell.text) for cell in row) for row in rows)
 
 
-def _is_continued(placed: Sequence[Line], at: int) -> bool:
+def _is_continued(placed: Sequence[Line], index: int) -> bool:
     """Return whether the line at a place may continue a cell of the one before."""
-    if not 0 < at < len(placed):
+    if not 0 < index < len(placed):
         return False
-    before, line = placed[at - 1], placed[at]
+    before, line = placed[index - 1], placed[index]
     is_beside = line.left > before.right or before.left > line.right
     return not is_beside and before.base - line.base < MAX_LINE_DISTANCE_HEIGHTS * line.height

@@ -357,8 +357,8 @@ def _shown_named(match: regex.Match[str]) -> str:
 
 def _label(text: str) -> str:
     """Return the text of a link without attributes such as `window=_blank`."""
-    shown = regex.sub(r",?\s*(?:window|role|id|opts|options|rel|title|subject|body)=.*$", "", text).strip()
-    return shown.strip("\"'").rstrip("^")
+    label = regex.sub(r",?\s*(?:window|role|id|opts|options|rel|title|subject|body)=.*$", "", text).strip()
+    return label.strip("\"'").rstrip("^")
 
 
 def _plain(text: str) -> str:

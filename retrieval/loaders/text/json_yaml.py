@@ -116,11 +116,11 @@ def _nesting_error(name: str) -> DocumentError:
     return DocumentError(name, "is nested too deep; save it with fewer levels")
 
 
-def _skip_space(text: str, at: int) -> int:
-    """Return the position of the first character from `at` on that is no white space."""
-    while at < len(text) and text[at] in " \t\n\r":
-        at += 1
-    return at
+def _skip_space(text: str, offset: int) -> int:
+    """Return the position of the first character from `offset` on that is no white space."""
+    while offset < len(text) and text[offset] in " \t\n\r":
+        offset += 1
+    return offset
 
 
 def without_surrogates(text: str) -> str:
@@ -168,46 +168,46 @@ class _JsonParser:
         self._name = name
         self._counted, self._line = 0, 1
 
-    def parse(self, at: int, levels: int) -> tuple[Any, int]:
+    def parse(self, offset: int, levels: int) -> tuple[Any, int]:
         """Return the value at a position and where it ends. Raises DocumentError."""
-        opening = self._text[at : at + 1]
+        opening = self._text[offset : offset + 1]
         if levels and opening in {"[", "{"}:
-            return self._parse_entries(at + 1, levels - 1, is_object=opening == "{")
+            return self._parse_entries(offset + 1, levels - 1, is_object=opening == "{")
         try:
-            return _ENTRY_DECODER.raw_decode(self._text, at)
+            return _ENTRY_DECODER.raw_decode(self._text, offset)
         except json.JSONDecodeError as error:
             raise self.error(error.pos, error.msg) from None
 
-    def error(self, at: int, reason: str) -> DocumentError:
-        line = self._text.count("\n", 0, at) + 1
+    def error(self, offset: int, reason: str) -> DocumentError:
+        line = self._text.count("\n", 0, offset) + 1
         return DocumentError(self._name, f"line {line} is not valid JSON ({reason}); correct it")
 
-    def _parse_entries(self, at: int, levels: int, *, is_object: bool) -> tuple[list[_Entry], int]:
+    def _parse_entries(self, offset: int, levels: int, *, is_object: bool) -> tuple[list[_Entry], int]:
         entries: list[_Entry] = _Object() if is_object else []
         closing = "}" if is_object else "]"
-        at = _skip_space(self._text, at)
-        if self._text.startswith(closing, at):
-            return entries, at + 1
+        offset = _skip_space(self._text, offset)
+        if self._text.startswith(closing, offset):
+            return entries, offset + 1
         while True:
-            key, line = "", self._line_at(at)
+            key, line = "", self._line_at(offset)
             if is_object:
-                key, at = self.parse(at, 0)
-                at = _skip_space(self._text, at)
-                if not isinstance(key, str) or not self._text.startswith(":", at):
-                    raise self.error(at, "expecting a key and ':'")
-                at = _skip_space(self._text, at + 1)
-            value, at = self.parse(at, levels)
+                key, offset = self.parse(offset, 0)
+                offset = _skip_space(self._text, offset)
+                if not isinstance(key, str) or not self._text.startswith(":", offset):
+                    raise self.error(offset, "expecting a key and ':'")
+                offset = _skip_space(self._text, offset + 1)
+            value, offset = self.parse(offset, levels)
             entries.append(_Entry(without_surrogates(key), value, line))
-            at = _skip_space(self._text, at)
-            if self._text.startswith(closing, at):
-                return entries, at + 1
-            if not self._text.startswith(",", at):
-                raise self.error(at, f"expecting ',' or '{closing}'")
-            at = _skip_space(self._text, at + 1)
+            offset = _skip_space(self._text, offset)
+            if self._text.startswith(closing, offset):
+                return entries, offset + 1
+            if not self._text.startswith(",", offset):
+                raise self.error(offset, f"expecting ',' or '{closing}'")
+            offset = _skip_space(self._text, offset + 1)
 
-    def _line_at(self, at: int) -> int:
-        self._line += self._text.count("\n", self._counted, at)
-        self._counted = at
+    def _line_at(self, offset: int) -> int:
+        self._line += self._text.count("\n", self._counted, offset)
+        self._counted = offset
         return self._line
 
 
@@ -360,10 +360,10 @@ class _Writer:
         lines: list[str] = [key] if key else []
         marks: list[LineMark] = [LineMark(0, line)] if line else []
         start = len(key) + 1 if key else 0
-        for path, text, at in self._leaves("", value, line, 0):
+        for path, text, leaf_line in self._leaves("", value, line, 0):
             shown = f"{path}: {text}" if path else text
-            if at:
-                marks.append(LineMark(start, at))
+            if leaf_line:
+                marks.append(LineMark(start, leaf_line))
             lines.append(shown)
             start += len(shown) + 1
         if len(lines) > bool(key):

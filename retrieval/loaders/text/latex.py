@@ -205,11 +205,11 @@ class _LatexConverter:
 
     def _walk(self, nodes: Sequence[Any]) -> None:
         skip = 0
-        for at, node in enumerate(nodes):
+        for index, node in enumerate(nodes):
             if skip:
                 skip -= 1
             elif isinstance(node, LatexMacroNode):
-                skip = self._macro(node, nodes[at + 1 :] if at + 1 < len(nodes) else ())
+                skip = self._macro(node, nodes[index + 1 :] if index + 1 < len(nodes) else ())
             else:
                 self._node(node)
 
@@ -344,8 +344,8 @@ class _LatexConverter:
 
     def _code(self, node: Any) -> None:
         """Add code as it is in the file."""
-        at = self._offset + node.pos
-        source = self._text[at : at + node.len]
+        offset = self._offset + node.pos
+        source = self._text[offset : offset + node.len]
         begin = _BEGIN_LINE.match(source)
         start = begin.end() if begin else 0
         end = source.rfind("\\end{")

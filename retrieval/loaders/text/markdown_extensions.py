@@ -104,15 +104,15 @@ class TemplateTagRemover:
 
     def remove_tags(self) -> str:
         """Return the text without tags; line breaks inside tags and readable attributes stay."""
-        text, parts, copied, at = self._text, list[str](), 0, 0
-        while opener := _OPENER.search(text, at):
+        text, parts, copied, offset = self._text, list[str](), 0, 0
+        while opener := _OPENER.search(text, offset):
             start = opener.start()
             end, replacement = self._replacement(opener[0], start)
             if replacement is None:
-                at = end
+                offset = end
                 continue
             parts += (text[copied:start], replacement)
-            copied = at = end
+            copied = offset = end
         parts.append(text[copied:])
         return "".join(parts)
 
@@ -365,24 +365,24 @@ class AdmonitionConverter:
     def _add_definition(self, number: int, prefix: str, text: str) -> bool:
         """Mark the line above as the term of a definition. Return whether it can be one."""
         texts = self._out.texts
-        at = len(texts) - 1
-        while at >= 0 and not texts[at].strip():
-            at -= 1
-        if at < 0 or (_NOT_A_TERM.match(texts[at]) and TITLE_MARK not in texts[at]):
+        index = len(texts) - 1
+        while index >= 0 and not texts[index].strip():
+            index -= 1
+        if index < 0 or (_NOT_A_TERM.match(texts[index]) and TITLE_MARK not in texts[index]):
             return False
-        is_first = not self._follows_definition(at)
-        if is_first and not texts[at].startswith(TITLE_MARK):
-            texts[at] = TITLE_MARK + texts[at].lstrip()
-            if at and texts[at - 1].strip():
-                texts.insert(at, "")
-                self._out.numbers.insert(at, self._out.numbers[at])
+        is_first = not self._follows_definition(index)
+        if is_first and not texts[index].startswith(TITLE_MARK):
+            texts[index] = TITLE_MARK + texts[index].lstrip()
+            if index and texts[index - 1].strip():
+                texts.insert(index, "")
+                self._out.numbers.insert(index, self._out.numbers[index])
         self._open.append(len(prefix))
         self._add(number, "", prefix + text)
         return True
 
-    def _follows_definition(self, at: int) -> bool:
-        """Return whether the line at `at` is a definition of the same term."""
-        above = self._out.texts[max(0, at - 2) : at]
+    def _follows_definition(self, index: int) -> bool:
+        """Return whether the line at `index` is a definition of the same term."""
+        above = self._out.texts[max(0, index - 2) : index]
         return len(above) == 2 and above[0].startswith(TITLE_MARK) and not above[1].strip()  # noqa: PLR2004
 
     def _add_title(self, number: int, prefix: str, title: str) -> None:

@@ -45,18 +45,19 @@ def load(data: bytes, name: str) -> Document:
     """
     text = decode(data, name)
     lines = list(_lines(text))
-    found = find_headings([TextLine(span.of(text), is_apart) for span, is_apart in lines])
+    heading_lines = find_headings([TextLine(span.of(text), is_apart) for span, is_apart in lines])
     title = ""
-    if found and found[0].first == 0 and not found[0].run_in_chars:
-        title = "" if found[0].is_numbered else found[0].text
+    if heading_lines and heading_lines[0].first == 0 and not heading_lines[0].run_in_chars:
+        title = "" if heading_lines[0].is_numbered else heading_lines[0].text
     elif len(lines) > 1 and _is_title(text, lines[0][0]):
         title = " ".join(lines[0][0].of(text).split())
-        below = [replace(own, level=own.level + 1) for own in found]
-        found = [HeadingLines(0, 0, 1, 1, title, is_numbered=False), *below]
+        below = [replace(heading, level=heading.level + 1) for heading in heading_lines]
+        heading_lines = [HeadingLines(0, 0, 1, 1, title, is_numbered=False), *below]
     headings = tuple(
-        Heading(own.span(lines[own.first][0], lines[own.last][0]), own.level, own.text) for own in found
+        Heading(heading.span(lines[heading.first][0], lines[heading.last][0]), heading.level, heading.text)
+        for heading in heading_lines
     )
-    blocks = list(_paragraphs_between(text, [span for span, _ in lines], found))
+    blocks = list(_paragraphs_between(text, [span for span, _ in lines], heading_lines))
     return Document(name, title or title_from_opening(text) or name, text, tuple(blocks), headings)
 
 
@@ -111,12 +112,12 @@ def _split_short_lines(text: str, paragraph: Span) -> Iterator[Span]:
     """Yield the parts of a paragraph between the lines that were broken on purpose."""
     lines = paragraph.of(text).split("\n")
     width = max(MIN_WRAPPED_COLUMNS, *map(width_in_columns, lines))
-    start = at = paragraph.start
+    start = offset = paragraph.start
     for line, after in pairwise(lines):
-        at += len(line) + 1
+        offset += len(line) + 1
         if _is_broken_on_purpose(line, after, width):
-            yield from _split(text, _BLANK_LINES, Span(start, at))
-            start = at
+            yield from _split(text, _BLANK_LINES, Span(start, offset))
+            start = offset
     yield from _split(text, _BLANK_LINES, Span(start, paragraph.end))
 
 

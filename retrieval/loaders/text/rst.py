@@ -287,15 +287,15 @@ def _any_role(  # as docutils calls it
     _content: object = None,
 ) -> tuple[list[nodes.Node], list[nodes.Node]]:
     """Return the text of a role as Sphinx shows it: without a target, and of `~a.b.c` the last part."""
-    shown = unescape(text)
-    titled = _ROLE_TARGET.match(shown)
+    label = unescape(text)
+    titled = _ROLE_TARGET.match(label)
     if titled:
-        shown = titled["text"]
+        label = titled["text"]
     elif name.lower() in _NUMBERED_ROLES:
-        shown = f"{name.upper()} {shown}"
-    elif shown.startswith("~"):
-        shown = shown[1:].rpartition(".")[2]
-    return [nodes.inline(rawtext, shown.removeprefix("!"))], []
+        label = f"{name.upper()} {label}"
+    elif label.startswith("~"):
+        label = label[1:].rpartition(".")[2]
+    return [nodes.inline(rawtext, label.removeprefix("!"))], []
 
 
 @contextmanager
@@ -304,9 +304,9 @@ def _known_names(text: str) -> Iterator[None]:
     known_directives, known_roles = dict(directives._directives), dict(roles._roles)  # noqa: SLF001
     for match in _DIRECTIVE_NAME.finditer(text):
         name = match["name"].lower()
-        own = _KNOWN_DIRECTIVES.get(name) or _KNOWN_DIRECTIVES.get(name.partition(":")[2])
-        if own or name not in directives._directive_registry:  # noqa: SLF001
-            directives.register_directive(name, own or _AnyDirective)
+        directive = _KNOWN_DIRECTIVES.get(name) or _KNOWN_DIRECTIVES.get(name.partition(":")[2])
+        if directive or name not in directives._directive_registry:  # noqa: SLF001
+            directives.register_directive(name, directive or _AnyDirective)
     for match in _ROLE_NAME.finditer(text):
         name = (match["name"] or match["after"]).lower()
         if name in _NUMBERED_ROLES or name not in roles._role_registry:  # noqa: SLF001
@@ -529,13 +529,13 @@ class _RstRenderer:
     def _find_line(self, node: nodes.Element) -> int:
         """Return the line of a block: that of its first words, near the line that docutils tells."""
         words = node.rawsource.lstrip("\n").split("\n", 1)[0].strip()[:_MIN_LEAD_CHARS]
-        told = node.line or self._line
+        docutils_line = node.line or self._line
         if words:
             for off in range(_MAX_LINES_OFF):
-                for line in (told - off, told + off):
+                for line in (docutils_line - off, docutils_line + off):
                     if 0 < line <= len(self._lines) and words in self._lines[line - 1]:
                         return line
             for line in range(self._line, min(self._line + 200, len(self._lines) + 1)):
                 if words in self._lines[line - 1]:
                     return line
-        return max(1, min(told, len(self._lines)))
+        return max(1, min(docutils_line, len(self._lines)))

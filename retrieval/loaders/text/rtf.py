@@ -125,24 +125,24 @@ def _move_notes(text: str) -> str:
     """Return the file with each note as a paragraph after the one that refers to it."""
     parts: list[str] = []
     waiting: list[str] = []
-    start = at = 0
+    start = offset = 0
     while True:
         # Outside of notes: the next note, or the end of the paragraph of one that waits.
-        note = _NOTE.search(text, at)
-        end = _PARAGRAPH_END.search(text, at) if waiting else None
+        note = _NOTE.search(text, offset)
+        end = _PARAGRAPH_END.search(text, offset) if waiting else None
         if end and (note is None or end.start() < note.start()):
             parts += [text[start : end.start()], *waiting]
-            start = at = end.start()
+            start = offset = end.start()
             waiting = []
         elif note:
-            depth, at = 1, note.end()
-            while depth and (brace := _BRACE.search(text, at)):
+            depth, offset = 1, note.end()
+            while depth and (brace := _BRACE.search(text, offset)):
                 depth += {"{": 1, "}": -1}.get(brace[0], 0)
-                at = brace.end()
+                offset = brace.end()
             if depth:
                 return text
             parts.append(text[start : note.start()])
-            waiting.append("{\\par " + text[note.end() : at])
-            start = at
+            waiting.append("{\\par " + text[note.end() : offset])
+            start = offset
         else:
             return "".join([*parts, text[start:]])

@@ -102,24 +102,28 @@ class _Paragraph:
 
 def _cues(lines: Sequence[str], name: str, *, is_vtt: bool) -> Iterator[_Cue]:
     """Yield the cues that have text. Raises DocumentError for more than MAX_CUES or for none with a time."""
-    timings = [(at, timing) for at, line in enumerate(lines) if (timing := _TIMING.fullmatch(line))]
+    timings = [(index, timing) for index, line in enumerate(lines) if (timing := _TIMING.fullmatch(line))]
     if len(timings) > MAX_CUES:
         raise DocumentError(name, f"has more than {MAX_CUES} cues; split it", kind=ProblemKind.TOO_LARGE)
     if not timings:
         raise DocumentError(name, "has no times such as 00:00:01,000 --> 00:00:02,000; save it again")
-    ends = [at for at, _ in timings[1:]] + [len(lines)]
-    for (at, timing), end in zip(timings, ends, strict=True):
-        shown = list(enumerate(lines[at + 1 : end], at + 2))
+    ends = [index for index, _ in timings[1:]] + [len(lines)]
+    for (index, timing), end in zip(timings, ends, strict=True):
+        text_lines = list(enumerate(lines[index + 1 : end], index + 2))
         if is_vtt:
-            blank = next((place for place, (_, line) in enumerate(shown) if not line.strip()), len(shown))
-            shown = shown[:blank]
+            blank = next(
+                (place for place, (_, line) in enumerate(text_lines) if not line.strip()), len(text_lines)
+            )
+            text_lines = text_lines[:blank]
         elif end < len(lines):
-            while shown and not shown[-1][1].strip():
-                shown.pop()
-            if shown and _CUE_NUMBER.fullmatch(shown[-1][1]):
-                shown.pop()
-        speaker = next((found["name"].strip() for _, line in shown if (found := _SPEAKER.search(line))), "")
-        texts = ((number, _plain(line, is_vtt=is_vtt)) for number, line in shown)
+            while text_lines and not text_lines[-1][1].strip():
+                text_lines.pop()
+            if text_lines and _CUE_NUMBER.fullmatch(text_lines[-1][1]):
+                text_lines.pop()
+        speaker = next(
+            (found["name"].strip() for _, line in text_lines if (found := _SPEAKER.search(line))), ""
+        )
+        texts = ((number, _plain(line, is_vtt=is_vtt)) for number, line in text_lines)
         filled = tuple((number, text) for number, text in texts if text)
         if filled and not all(_PICTURE.fullmatch(text) for _, text in filled):
             yield _Cue(_seconds(timing, "a"), _seconds(timing, "b"), speaker, filled)
@@ -134,13 +138,13 @@ def _without_repeats(cues: list[_Cue]) -> Iterator[_Cue]:
     """Yield the cues; of captions that scroll without the lines that the cue before has shown."""
     repeats = sum(a.lines[-1][1] == b.lines[0][1] for a, b in pairwise(cues))
     is_scrolling = repeats > _MIN_SCROLLING_SHARE * (len(cues) - 1) and repeats > 1
-    shown: list[str] = []
+    previous: list[str] = []
     for cue in cues:
         words = [text for _, text in cue.lines]
         new = cue.lines
         if is_scrolling:
-            new = cue.lines[_count_common(shown, words) :]
-        shown = words
+            new = cue.lines[_count_common(previous, words) :]
+        previous = words
         if new:
             yield _Cue(cue.start, cue.end, cue.speaker, new)
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat
 
 from bot.cli import questions
 from bot.cli.questions import TerminalStyle, answer_json
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from retrieval.model import Certainty, Citation, Locator, Passage, Span
 
 TEXTS = texts_for("en")
@@ -39,7 +39,7 @@ def _cited(quote: str, highlights: tuple[tuple[int, int], ...] = (), **fields: A
     passage = Passage("p", "a.txt", "Title", span, quote, (), 1, 1, "en")
     matches = tuple(Span(7 + start, 7 + end) for start, end in highlights)
     locator = Locator(None, None, 5, 6, 2)
-    named: dict[str, Any] = {"document": "a.txt", "title": "Title", "locator": locator} | fields
+    named: dict[str, Any] = {"document_name": "a.txt", "title": "Title", "locator": locator} | fields
     return Citation(rank=1, span=span, quote=quote, highlights=matches, score=1.0, passage=passage, **named)
 
 
@@ -99,7 +99,7 @@ def test_bold_is_what_matched(quote: str, data: st.DataObject) -> None:
 
 def test_a_document_cannot_drive_the_terminal(answer: Callable[..., Any]) -> None:
     """Control characters of a document, its title and its name are shown as symbols."""
-    cited = _cited("red \x1b[31malert\x07", document="a\x1b[2J\n.txt", title="T\x1b[0m")
+    cited = _cited("red \x1b[31malert\x07", document_name="a\x1b[2J\n.txt", title="T\x1b[0m")
     shown = _shown(answer(cited), TerminalStyle(80))
     assert "│ red ␛[31malert␇\n  — T␛[0m, lines 5–6 · a␛[2J␊.txt" == shown
 

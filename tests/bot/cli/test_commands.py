@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from bot.cli.commands import main
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from retrieval.documents.local_library import LocalLibrary
 from retrieval.model import Answer, Certainty
 from tests import prefork

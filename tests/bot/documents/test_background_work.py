@@ -306,8 +306,8 @@ async def test_a_scan_can_be_added(tmp_path: Path, log: list[str], monkeypatch: 
     folder.mkdir()
     library = LocalLibrary.open(folder, index_dir=tmp_path / "index", ocr=True)
 
-    def reopen(before: LocalLibrary, quiet: float, _: object) -> LocalLibrary:
-        return LocalLibrary.open(folder, before=before, quiet=quiet)
+    def reopen(before: LocalLibrary, quiet_seconds: float, _: object) -> LocalLibrary:
+        return LocalLibrary.open(folder, before=before, quiet_seconds=quiet_seconds)
 
     manager = DocumentManager(library, reopen, lambda _: log.append("swap"), lambda _: None)
     data = scans.make_scanned_pdf([["The harbour has nine berths."]])

@@ -16,10 +16,10 @@ from bot.concurrency import in_thread
 from bot.documents import upload_queue
 from bot.documents.chat_document_store import ChatDocumentStore, locked_file
 from bot.documents.upload_queue import Upload, UploadQueue
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.monitoring import Metrics
 from bot.telegram.messaging import ChatActions
-from bot.views.refusals import SHOWN_FORMATS
+from bot.views.problems import SHOWN_FORMATS
 from retrieval.documents import ingestion
 from retrieval.documents.local_library import LocalLibrary
 from tests.documents import mail_samples, samples
@@ -36,13 +36,13 @@ class EncodedChatDocuments(ChatDocumentStore):
         self.turns = turns
         self.served: list[int] = []
 
-    async def encode(self, chat: int, stop: Callable[[], bool]) -> bool:
-        self.served.append(chat)
+    async def encode(self, chat_id: int, stop: Callable[[], bool]) -> bool:
+        self.served.append(chat_id)
         await asyncio.sleep(0)  # the real one runs in a thread, so that others get their turn
         while not stop():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
-        self.turns[chat] -= 1
-        return not self.turns[chat]
+        self.turns[chat_id] -= 1
+        return not self.turns[chat_id]
 
 
 async def test_encoding_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -394,7 +394,7 @@ async def test_an_archive_with_too_many_documents(
     bot: Any, chat_documents: ChatDocumentStore, queue: UploadQueue
 ) -> None:
     """The documents in an archive count as those of the chat; with too many, none of them is added."""
-    queue._most_documents = 3
+    queue._max_documents = 3
     await _send(queue, chat_documents, _upload(1, "lease.txt"))
     bot.contents["Z"] = samples.make_zip({f"{number}.txt": f"Fact {number}." for number in range(3)})
     await _send(queue, chat_documents, _upload(2, "facts.zip", "Z"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from retrieval.model import Source
 from tests.bot.update_builders import GROUP, PRIVATE, US, deliver, message, pressed
 

@@ -10,7 +10,7 @@ from telegram.ext import ApplicationHandlerStop
 
 from bot.handlers import access
 from bot.handlers.access import AccessControl, QuestionQuota, Verdict
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.monitoring import Metrics
 from bot.telegram.bot_client import BotClient
 from config.settings import Settings
@@ -192,7 +192,7 @@ async def test_a_notice_that_cannot_be_sent_is_no_error(telegram: Any) -> None:
     assert 1 == pipeline.handled
 
 
-ADMITTED, NOTICE, REFUSED = Verdict.ADMITTED, Verdict.REFUSED_WITH_NOTICE, Verdict.REFUSED
+ADMITTED, NOTICE, DENIED = Verdict.ADMITTED, Verdict.DENIED_WITH_NOTICE, Verdict.DENIED
 
 
 @fast
@@ -200,7 +200,7 @@ async def test_one_notice() -> None:
     """The first request beyond the limit gets a notice, the next ones nothing; others are not affected."""
     limits = QuestionQuota(3)
     verdicts = [await limits.count(1) for _ in range(6)]
-    assert [ADMITTED, ADMITTED, ADMITTED, NOTICE, REFUSED, REFUSED] == verdicts
+    assert [ADMITTED, ADMITTED, ADMITTED, NOTICE, DENIED, DENIED] == verdicts
     assert ADMITTED == await limits.count(2)
 
 
@@ -211,7 +211,7 @@ async def test_refill(per_minute: int) -> None:
     limits = QuestionQuota(per_minute)
     for _ in range(2):
         verdicts = [await limits.count(1) for _ in range(per_minute + 2)]
-        assert [*[ADMITTED] * per_minute, NOTICE, REFUSED] == verdicts
+        assert [*[ADMITTED] * per_minute, NOTICE, DENIED] == verdicts
         await asyncio.sleep(60.1)
 
 

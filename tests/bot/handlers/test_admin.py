@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from telegram.request import RequestData
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from retrieval.errors import DocumentError, FolderError
 from retrieval.model import Problem, Source
 from tests.bot.hostile_inputs import LONG, WILD

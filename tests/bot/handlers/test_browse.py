@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from retrieval.model import Source
 from tests.bot.update_builders import ADA, GROUP, PRIVATE, deliver, message, pressed
 

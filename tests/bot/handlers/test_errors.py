@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from tests.bot.test_metrics import read
 from tests.bot.update_builders import ADA, deliver, message, pressed
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.handlers.context import AnswerMap
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.views.message import AnswerAction, AnswerPress, Origin, encode_answer_press
 from retrieval.model import Locator, PassageWithNeighbours, Source
 from tests.bot.update_builders import ADA, GROUP, PRIVATE, US, deliver, message, pressed

@@ -14,10 +14,10 @@ from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from bot.i18n import messages
-from bot.i18n.messages import LANGUAGES, Texts
+from bot.i18n import texts
+from bot.i18n.texts import LANGUAGES, Texts
 
-LOCALE = Path(messages.__file__).parent / "locale"
+LOCALE = Path(texts.__file__).parent / "locale"
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
 KEYWORDS: Mapping[str, Any] = {"_": None, "_n": (1, 2)}
 MARKS = {"de": ("„", "“"), "tr": ("“", "”"), "zh": ("“", "”")}
@@ -90,7 +90,7 @@ def test_every_language_has_a_catalogue() -> None:
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_catalogues_are_up_to_date(language: str) -> None:
     """The catalogues have the sentences of the code; otherwise run `make messages`."""
-    found = extract_from_file("python", messages.__file__, keywords=KEYWORDS)
+    found = extract_from_file("python", texts.__file__, keywords=KEYWORDS)
     wanted = dict.fromkeys(message for _, message, _, _ in found)
     assert list(wanted) == [message.id for message in _messages(language)]
     assert {} == CATALOGUES[language].obsolete

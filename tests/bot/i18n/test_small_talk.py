@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.i18n.messages import LANGUAGES, small_talk_reply, texts_for
+from bot.i18n.texts import LANGUAGES, small_talk_reply, texts_for
 
 GREETINGS = {
     "en": ("Hi", "hello there!", "Good morning 🙂", "Hey, how are you?"),

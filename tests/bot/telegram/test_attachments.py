@@ -8,7 +8,7 @@ import pytest
 from telegram import Chat, Message, PhotoSize
 from telegram.request import RequestData
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.telegram.messaging import attached_file
 from tests.bot.update_builders import deliver, message
 

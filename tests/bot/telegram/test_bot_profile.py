@@ -5,7 +5,7 @@ import pytest
 from telegram import Bot, BotCommand, BotCommandScope, BotDescription, BotShortDescription
 from telegram.error import BadRequest, TelegramError
 
-from bot.i18n.messages import LANGUAGES, texts_for
+from bot.i18n.texts import LANGUAGES, texts_for
 from bot.telegram.bot_profile import update_profile
 
 TEXTS = texts_for("en")

@@ -1,40 +1,18 @@
 """What the chat shows while a reply takes long, on a virtual clock."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from telegram import Message, Update
-from telegram.error import BadRequest
 
-from bot.i18n.messages import texts_for
-from bot.telegram import messaging
+from bot.i18n.texts import texts_for
 from bot.telegram.messaging import ChatActions
-from bot.views.message import BrowseAction, BrowsePress, encode_browse_press, plain
-from retrieval.query.intent import parse_document_question
+from bot.views.message import BrowseAction, BrowsePress, encode_browse_press
 from tests.bot.update_builders import GROUP, deliver, message, pressed
 from tests.bot.virtual_clock import fast, now
 
 TEXTS = texts_for("en")
-
-
-@pytest.fixture
-def calls(telegram: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, str, Any]]:
-    """Return the calls to Telegram with the seconds since the start, the method and what it shows."""
-    timed: list[tuple[float, str, Any]] = []
-    # Reads its table at the first call, in a thread that the virtual clock does not know of.
-    parse_document_question("")
-    request = type(telegram).do_request
-
-    async def keep(url: str, method: str, request_data: Any = None, **more: Any) -> Any:
-        name, parameters = url.rpartition("/")[2], request_data.parameters if request_data else {}
-        if name != "getMe":
-            timed.append((round(now(), 1), name, parameters.get("action") or parameters.get("text")))
-        return await request(telegram, url, method, request_data, **more)
-
-    monkeypatch.setattr(telegram, "do_request", keep)
-    return timed
 
 
 def _slow(library: Any, seconds: float) -> None:
@@ -173,81 +151,3 @@ async def test_one_action_at_a_time_in_a_chat() -> None:
     with actions.show(client, _update()):
         await asyncio.sleep(1.5)
     assert 3 == len(client.actions)
-
-
-def _document() -> dict[str, Any]:
-    return message(
-        document={"file_id": "1", "file_unique_id": "1", "file_name": "guide.txt", "file_size": 10}
-    )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [
-        (0.5, [("sendMessage", 0.5, TEXTS.document_added("guide.txt"))]),
-        (
-            8.0,
-            [
-                ("sendMessage", 1.0, "Reading guide.txt …"),
-                ("editMessageText", 4.0, "Reading guide.txt … 2/9 · 0:04"),
-                ("editMessageText", 7.0, "Reading guide.txt … 2/9 · 0:07"),
-                ("editMessageText", 8.0, TEXTS.document_added("guide.txt")),
-            ],
-        ),
-    ],
-)
-def test_reading_a_document_shows_its_progress(
-    seconds: float,
-    expected: list[Any],
-    connecting: Callable[..., Any],
-    calls: list[Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A document that takes long to read has one message, edited every few seconds and in the end."""
-    bot = connecting(telegram_admins=[1])
-
-    async def add(*_: Any) -> Any:
-        count: Callable[[int, int], None] = _[-1]
-        await asyncio.sleep(seconds / 4)
-        count(2, 9)
-        await asyncio.sleep(seconds * 3 / 4)
-        return TEXTS.document_added
-
-    monkeypatch.setattr("bot.handlers.admin._add_document", add)
-
-    @fast
-    async def send() -> None:
-        await deliver(bot, message=_document())
-
-    send()
-    shown = [(name, time, text) for time, name, text in calls if name != "sendChatAction"]
-    assert expected == shown
-
-
-@fast
-async def test_a_deleted_progress_message_is_replaced(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """If the message was deleted meanwhile, the result is a new one."""
-
-    class Sent:
-        async def edit_text(self, _: str, **__: object) -> None:
-            raise BadRequest("message to edit not found")
-
-    sent: list[str] = []
-
-    async def send(_: Any, reply: Any) -> Any:
-        sent.append(reply.text)
-        return Sent()
-
-    monkeypatch.setattr(messaging, "send_to", send)
-    async with messaging.ProgressMessage(_message(), plain("Reading …")) as shown:
-        await asyncio.sleep(6)
-    await shown.finish(plain("Done"))
-    assert ["Reading …", "Done"] == sent
-
-
-def _message() -> Message:
-    message = _update().effective_message
-    assert message is not None
-    return message

@@ -117,7 +117,7 @@ async def test_finishing() -> None:
         ended_at[pending.update.update_id] = now()
 
     observers = [asyncio.create_task(note_end(pending)) for pending in pending_updates]
-    await dispatcher.finish(grace=7)
+    await dispatcher.finish(grace_seconds=7)
     await asyncio.wait(observers)
     seconds = {number: round(at - stopped_at, 3) for number, at in ended_at.items()}
     assert {1: 2.0, 2: 7.0, 3: 0.0, 4: 0.0} == seconds
@@ -128,7 +128,7 @@ async def test_finishing() -> None:
 @fast
 async def test_finishing_without_updates() -> None:
     """Without pending updates, finishing takes no time."""
-    await Dispatcher(Answers(), CancellableWaits()).finish(grace=7)
+    await Dispatcher(Answers(), CancellableWaits()).finish(grace_seconds=7)
     assert 0.0 == round(now(), 3)
 
 
@@ -244,7 +244,7 @@ async def test_answered_updates_are_in_the_journal(tmp_path: Path) -> None:
         dispatcher.dispatch(update(number, chat=number))
     await asyncio.sleep(0.5)
     assert [False, True, False] == [number in AnsweredJournal(tmp_path) for number in (1, 2, 3)]
-    await dispatcher.finish(grace=7)
+    await dispatcher.finish(grace_seconds=7)
     assert [True, True, False] == [number in AnsweredJournal(tmp_path) for number in (1, 2, 3)]
 
 

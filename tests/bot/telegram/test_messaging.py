@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from telegram import CallbackQuery, Message, Update
 from telegram.error import BadRequest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.telegram import messaging
 from bot.telegram.messaging import extract_question, mentions_bot
 from bot.views.message import text_reply

@@ -136,7 +136,7 @@ async def test_an_outage_is_logged_twice(tmp_path: Path, caplog: pytest.LogCaptu
     queue, answers = FakeQueue(update(1)), Answers()
     queue.errors = [NetworkError("a"), NetworkError("b"), NetworkError("c")]
     with caplog.at_level(logging.INFO):
-        async with running(queue, answers, tmp_path, settling=0.1):
+        async with running(queue, answers, tmp_path, settling_seconds=0.1):
             await asyncio.sleep(10)
     assert [1] == answers.done
     assert [

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from telegram import Chat, Message
 
-from bot.i18n.messages import LANGUAGES, texts_for
+from bot.i18n.texts import LANGUAGES, texts_for
 from bot.views import answers
 from bot.views.message import (
     AS_WRITTEN,
@@ -24,7 +24,7 @@ from bot.views.message import (
     fit_words,
     text_reply,
 )
-from bot.views.refusals import closest_quotes
+from bot.views.no_answer import closest_quotes
 from retrieval.model import Answer, Citation, Locator, PassageWithNeighbours, TermWeight
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, citations, texts_of
 
@@ -87,7 +87,7 @@ def test_in_a_group_the_closest_passages_are_folded(cited: tuple[Citation, ...])
 )
 @example("How?", "x " * 4096, [], 0.1, AS_WRITTEN, False)
 @settings(max_examples=60, deadline=None)
-def test_a_refusal_is_within_limits(  # noqa: PLR0913, PLR0917  # drawn
+def test_no_answer_is_within_limits(  # noqa: PLR0913, PLR0917  # drawn
     question: str,
     suggestion: str | None,
     near: list[Citation],
@@ -176,7 +176,7 @@ def test_context_leads_back_to_the_closest_passages(
         assert [back] == _buttons(reply)[0]
 
 
-def test_a_refusal_shows_no_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+def test_no_answer_shows_no_source(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
     """A refusal has no quote and no file name, but a button for the closest passages, if any."""
     near = citation("Words.", (0, 6), locator=Locator(None, None, 1, 1, 1))
     reply = answers.render_answer(answer(near, certainty="none"), RECIPIENT)
@@ -224,7 +224,7 @@ def test_a_declined_suggestion_suggests_nothing(answer: Callable[..., Any]) -> N
 
 
 @pytest.mark.parametrize("certainty", ["sure", "unsure", "none"])
-def test_without_passages_there_is_a_refusal(answer: Callable[..., Any], certainty: str) -> None:
+def test_without_passages_there_is_no_answer(answer: Callable[..., Any], certainty: str) -> None:
     """An answer without citations is shown as a refusal, whatever its certainty."""
     assert Reply(TEXTS.no_answer) == answers.render_answer(answer(certainty=certainty), RECIPIENT)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.views import browse
 from bot.views.message import (
     AnswerAction,

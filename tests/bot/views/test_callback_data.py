@@ -90,7 +90,7 @@ def test_forged_browse_data(data: object) -> None:
     """Any other data is rejected or means exactly what it says."""
     press = decode_browse_press(data)
     view, document, number = str(data)[1:2], *str(data)[2:].partition(".")[::2]
-    assert press is None or (view, document, int(number)) == (press.action, press.document, press.number)
+    assert press is None or (view, document, int(number)) == (press.action, press.document_id, press.number)
 
 
 @given(BROWSE_PRESSES, st.text(min_size=1, max_size=3), st.booleans())

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.i18n.messages import LANGUAGES, texts_for
+from bot.i18n.texts import LANGUAGES, texts_for
 from bot.views import chat_documents
 from bot.views.chat_documents import ListedDocument
 from bot.views.message import (
@@ -14,14 +14,14 @@ from bot.views.message import (
     decode_chat_document_press,
     encode_chat_document_press,
 )
-from retrieval.model import document_id
+from retrieval.model import make_document_id
 from tests.bot.hostile_inputs import LONG, WILD, check_limits
 
 NAMES = WILD | LONG
 DOCUMENTS = st.lists(
     st.builds(
         ListedDocument,
-        st.sampled_from([document_id("a"), document_id("b"), ""]),
+        st.sampled_from([make_document_id("a"), make_document_id("b"), ""]),
         NAMES,
         st.integers(0, 10**9),
         st.floats(0, 4e9),
@@ -53,7 +53,9 @@ def test_questions_fit(name: str, language: str) -> None:
     texts = texts_for(language)
     check_limits(chat_documents.render_replacement(name[:200], texts))
     check_limits(chat_documents.render_destination(name[:200], texts))
-    check_limits(chat_documents.render_removal(ListedDocument(document_id("a"), name, 1, 0.0, ""), texts))
+    check_limits(
+        chat_documents.render_removal(ListedDocument(make_document_id("a"), name, 1, 0.0, ""), texts)
+    )
     check_limits(chat_documents.render_forgetting(3, texts))
 
 
@@ -68,14 +70,14 @@ def test_any_data_is_parsed(data: str) -> None:
 def test_data_round_trip(view: ChatDocumentAction) -> None:
     """Each action survives the way through Telegram."""
     needs = view in {ChatDocumentAction.REMOVE, ChatDocumentAction.REMOVE_CONFIRMED}
-    press = ChatDocumentPress(view, document_id("a") if needs else "", 3)
+    press = ChatDocumentPress(view, make_document_id("a") if needs else "", 3)
     assert press == decode_chat_document_press(encode_chat_document_press(press))
     assert len(encode_chat_document_press(press).encode()) <= 64
 
 
 def test_the_choice_is_marked_and_told() -> None:
     """The choice of what is asked is marked, and told to those who cannot change it."""
-    documents = [ListedDocument(document_id("a"), "lease.txt", 2048, 1.7e9, "Ada")]
+    documents = [ListedDocument(make_document_id("a"), "lease.txt", 2048, 1.7e9, "Ada")]
     texts = texts_for("en")
     group = Recipient(texts, "verbatim_bot", in_group=True)
     listed = chat_documents.render_list(documents, "own", 0, group, can_change=True, has_library=True)

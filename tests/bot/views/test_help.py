@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.i18n.messages import LANGUAGES, texts_for
+from bot.i18n.texts import LANGUAGES, texts_for
 from bot.views import help as views
 from bot.views.message import Recipient, UploadTarget
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telegram import InlineQueryResultArticle, InputTextMessageContent
 
-from bot.i18n.messages import LANGUAGES, texts_for
+from bot.i18n.texts import LANGUAGES, texts_for
 from bot.views import inline
 from bot.views.message import Recipient, Reply
 from retrieval.model import Answer, Citation

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.messages import LANGUAGES, texts_for
+from bot.i18n.texts import LANGUAGES, texts_for
 from bot.views.message import citation_location, location_text, named_location
 from retrieval.model import Citation, Locator
 
@@ -54,7 +54,7 @@ def test_a_title_that_the_quote_begins_with(
     Where the file does not follow, its name stands there instead.
     """
     text = "The harbour was built in 1874."
-    own = passage(text, start=start, document="a.txt", title=title)
+    own = passage(text, start=start, document_name="a.txt", title=title)
     cited = Citation(1, "a.txt", title, own.span, text, (), 1.0, Locator(None, None, 1, 1, 1), own)
     assert expected == citation_location(cited, TEXTS)
     assert alone == named_location(cited, TEXTS)

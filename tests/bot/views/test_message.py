@@ -3,7 +3,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.i18n.messages import LANGUAGES, texts_for
+from bot.i18n.texts import LANGUAGES, texts_for
 from bot.views.message import (
     MAX_ENTITIES,
     MAX_MESSAGE_UNITS,
@@ -17,7 +17,7 @@ from bot.views.message import (
     plain,
     utf16_length,
 )
-from retrieval.model import document_id, passage_id
+from retrieval.model import make_document_id, make_passage_id
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, texts_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["👨‍👩‍👧 e\u0301 🇹🇷" * 9])
@@ -27,9 +27,9 @@ RECIPIENT = Recipient(texts_for("en"), "verbatim_bot")
 @given(st.text(), st.text(), st.integers(0, 10**6))
 def test_links_have_a_valid_payload(name: str, words: str, occurrence: int) -> None:
     """The payload of a link to a passage is valid for Telegram: at most 64 of A-Z a-z 0-9 _ -."""
-    link = RECIPIENT.link(passage_id(name, words, occurrence), name)
+    link = RECIPIENT.link(make_passage_id(name, words, occurrence), name)
     assert re.fullmatch(r"https://t\.me/verbatim_bot\?start=[A-Za-z0-9_-]{1,64}", link)
-    assert link.endswith(document_id(name))
+    assert link.endswith(make_document_id(name))
 
 
 @given(TEXT, TEXT)

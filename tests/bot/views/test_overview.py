@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telegram import MessageEntity
 
-from bot.i18n.messages import LANGUAGES, texts_for
+from bot.i18n.texts import LANGUAGES, texts_for
 from bot.views import browse
 from bot.views.browse import render_overview
 from bot.views.message import BrowseAction, BrowsePress, Recipient, Reply, decode_browse_press
@@ -62,7 +62,7 @@ def test_quotes_and_their_places(overview: Overview) -> None:
     assert [citation.quote for citation in overview.sentences] == texts_of(reply, "blockquote")
     assert texts_of(reply, "text_link")[0].startswith("under “Goat 1”, line")
     urls = [entity.url for entity in reply.entities if entity.type == MessageEntity.TEXT_LINK]
-    wanted = [RECIPIENT.link(citation.passage.id, citation.document) for citation in overview.sentences]
+    wanted = [RECIPIENT.link(citation.passage.id, citation.document_name) for citation in overview.sentences]
     assert wanted == urls[: len(wanted)]
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from bot.i18n.messages import LANGUAGES, texts_for
-from bot.views.refusals import all_problem_lines, explain_problem, problem_lines
+from bot.i18n.texts import LANGUAGES, texts_for
+from bot.views.problems import all_problem_lines, explain_problem, problem_lines
 from retrieval.errors import ProblemKind
 from retrieval.loaders import doc
 from retrieval.model import Problem

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telegram import Chat, Message
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.views import answers
 from bot.views.message import (
     MAX_EARLIER_BYTES,
@@ -57,7 +57,7 @@ def test_a_heading_that_asks(
     cited = citation("No. Yes.", (0, 3), locator=Locator(heading, None, 5, 7, 2), title=title)
     sure = answers.render_answer(Answer("?", "sure", 1, (cited,)), RECIPIENT)
     unsure = answers.render_answer(Answer("?", "unsure", 0.3, (cited,)), RECIPIENT)
-    shown = expected.replace("a.txt", cited.passage.document)
+    shown = expected.replace("a.txt", cited.passage.document_name)
     assert (shown, f"{TEXTS.unsure_answer}\n{shown}") == (sure.text, unsure.text)
     assert ["No."] == texts_of(sure, "blockquote")
 

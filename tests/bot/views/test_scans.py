@@ -8,10 +8,10 @@ import pytest
 
 from bot.cli import questions
 from bot.cli.questions import TerminalStyle
-from bot.i18n.messages import LANGUAGES, texts_for
+from bot.i18n.texts import LANGUAGES, texts_for
 from bot.views import answers, inline
 from bot.views.message import AnswerAction, Recipient, Reply, decode_answer_press
-from bot.views.refusals import explain_problem
+from bot.views.problems import explain_problem
 from retrieval.errors import ProblemKind
 from retrieval.model import Answer, Certainty, Citation, Locator, Problem, ScanMark
 from tests.bot.conftest import make_citation, make_passage

@@ -17,10 +17,10 @@ from retrieval.model import (
     Passage,
     Span,
     chat_folder,
-    document_id,
     is_chat_document,
     logged_name,
-    passage_id,
+    make_document_id,
+    make_passage_id,
     shown_name,
 )
 
@@ -30,7 +30,7 @@ FERRY = "The ferry to the island of Runa leaves at seven in the morning.\n"
 
 
 def _citation(name: str, rank: int) -> Citation:
-    passage = Passage(passage_id(name, str(rank), 0), name, "T", Span(0, 5), "Words", (), 1, 1, "en")
+    passage = Passage(make_passage_id(name, str(rank), 0), name, "T", Span(0, 5), "Words", (), 1, 1, "en")
     return Citation(
         rank, name, "T", Span(0, 5), "Words", (), 1.0, Locator(None, None, 1, 1, 1), passage=passage
     )
@@ -56,7 +56,7 @@ def _answer(name: str, certainty: str, confidence: float, count: int = 3) -> Ans
 def test_the_better_answer_comes_first(own: tuple[str, float], shared: tuple[str, float], first: str) -> None:
     """The surer answer comes first; of equally good ones the chat's own."""
     merged = merge_answers(_answer("own", *own), _answer("shared", *shared), 5)
-    assert first == merged.citations[0].document
+    assert first == merged.citations[0].document_name
     assert (
         max((own, shared), key=lambda answer: ["none", "unsure", "sure"].index(answer[0]))[0]
         == merged.certainty
@@ -66,9 +66,11 @@ def test_the_better_answer_comes_first(own: tuple[str, float], shared: tuple[str
 def test_quotes_alternate_unless_one_answer_is_none() -> None:
     """Quotes of both alternate; those of an answer that is none come last."""
     both = merge_answers(_answer("own", "sure", 0.9), _answer("shared", "unsure", 0.5), 5)
-    assert ["own", "shared", "own", "shared", "own"] == [citation.document for citation in both.citations]
+    assert ["own", "shared", "own", "shared", "own"] == [
+        citation.document_name for citation in both.citations
+    ]
     one = merge_answers(_answer("own", "sure", 0.9), _answer("shared", "none", 0.1), 5)
-    assert ["own", "own", "own", "shared", "shared"] == [citation.document for citation in one.citations]
+    assert ["own", "own", "own", "shared", "shared"] == [citation.document_name for citation in one.citations]
 
 
 @given(st.integers(0, 5), st.integers(0, 5), st.integers(1, 6))
@@ -111,7 +113,7 @@ async def test_same_names_are_told_apart(folders: Callable[[int, str], LocalLibr
         (passage,) = await library.read(source)
         context = await library.passage_with_neighbours(passage.id)
         assert context is not None
-        assert source.name == context.passage.document
+        assert source.name == context.passage.document_name
         assert library.file(source).read_text() == LEASE
 
 
@@ -132,7 +134,7 @@ async def test_both_are_asked(folders: Callable[[int, str], LocalLibrary]) -> No
         ("When does the ferry to Runa leave?", "lease.txt"),
     ):
         answer = await library.answer(question)
-        assert name == answer.citations[0].document
+        assert name == answer.citations[0].document_name
         assert all(citation.is_verbatim for citation in answer.citations)
     weights = {term.word: term.passages for term in await library.explain("lease ferry zeppelin")}
     assert {"lease": 1, "ferry": 1, "zeppelin": 0} == weights
@@ -146,6 +148,6 @@ def test_names_of_chat_documents(chat: int, name: str) -> None:
     assert name == shown_name(full)
     assert not is_chat_document(name)
     assert name == shown_name(name) == logged_name(name)
-    assert document_id(full) != document_id(name)
+    assert make_document_id(full) != make_document_id(name)
     if len(name.rpartition(".")[0]) > 3:
         assert name.rpartition(".")[0] not in logged_name(full).removeprefix("a chat's document")

@@ -82,7 +82,7 @@ def ingest_folder(folder: Path, scratch: Path) -> tuple[dict[str, IngestedFile |
             assert forward_rows(rebuilt) == forward_rows(segment.forward(ordinals))
             passages += batch_passages
         names = [file.name for file, result in batch.results if isinstance(result, IngestedFile)]
-        assert names == list(dict.fromkeys(passage.document for passage in batch_passages))
+        assert names == list(dict.fromkeys(passage.document_name for passage in batch_passages))
     return results, passages
 
 
@@ -90,7 +90,7 @@ def reasons(results: dict[str, IngestedFile | FailedFile]) -> dict[str, str]:
     return {name: result.reason for name, result in results.items() if isinstance(result, FailedFile)}
 
 
-def ingest_faultily(folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path) -> Batch:
+def ingest_faultily(folder: Path, files: Sequence[FileEntry], max_piece_chars: int, scratch: Path) -> Batch:
     """Crash, hang or fail if a file says so, else ingest the batch; runs in a worker process."""
     text = "".join((folder / file.name).read_text() for file in files)
     if "crash" in text:
@@ -99,13 +99,13 @@ def ingest_faultily(folder: Path, files: Sequence[FileEntry], longest_piece: int
         time.sleep(60)
     if "memory" in text:
         raise MemoryError
-    return ingestion._ingest_batch(folder, files, longest_piece, scratch)
+    return ingestion._ingest_batch(folder, files, max_piece_chars, scratch)
 
 
 def schedule_faultily(jobs: ingestion._Jobs, files: Sequence[FileEntry]) -> ProcessFuture[Batch]:
     """Set a short timeout for the hanging file only: on a busy machine processes take seconds to start."""
     alone = len(files) == 1 and "hang" in (jobs.folder / files[0].name).read_text()
-    arguments = jobs.folder, files, jobs.longest_piece, jobs.scratch
+    arguments = jobs.folder, files, jobs.max_piece_chars, jobs.scratch
     return jobs.pool.schedule(ingest_faultily, args=arguments, timeout=3 if alone else 60)
 
 
@@ -138,10 +138,10 @@ def build_unless_bad(error: BaseException) -> Callable[[Path, Sequence[Passage],
     """Return a function that writes segments, and raises the error if a passage says that it is bad."""
     build = segment_writer.write_segment
 
-    def build_or_fail(folder: Path, passages: Sequence[Passage], longest_piece: int) -> Segment:
+    def build_or_fail(folder: Path, passages: Sequence[Passage], max_piece_chars: int) -> Segment:
         if any("bad" in passage.text for passage in passages):
             raise error
-        return build(folder, passages, longest_piece)
+        return build(folder, passages, max_piece_chars)
 
     return build_or_fail
 
@@ -165,12 +165,12 @@ def panic_if_bad(data: bytes, name: str, _: object) -> Document:
 
 
 def index_with_panic(
-    folder: Path, files: Sequence[FileEntry], longest_piece: int, scratch: Path, _: object = None
+    folder: Path, files: Sequence[FileEntry], max_piece_chars: int, scratch: Path, _: object = None
 ) -> Batch:
     """Ingest in a worker process, where a library panics while a bad document is indexed."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(segment_writer, "write_segment", build_unless_bad(Panic()))
-        return ingestion._ingest_batch(folder, files, longest_piece, scratch)
+        return ingestion._ingest_batch(folder, files, max_piece_chars, scratch)
 
 
 @pytest.mark.usefixtures("apart")
@@ -195,7 +195,7 @@ def test_panic_in_worker_fails_alone(
     """A panic while a worker indexes a document costs that document only, and its reason names no class."""
 
     def schedule(jobs: ingestion._Jobs, files: Sequence[FileEntry]) -> ProcessFuture[Batch]:
-        arguments = jobs.folder, files, jobs.longest_piece, jobs.scratch
+        arguments = jobs.folder, files, jobs.max_piece_chars, jobs.scratch
         return jobs.pool.schedule(index_with_panic, args=arguments)
 
     monkeypatch.setattr(ingestion._Jobs, "schedule", schedule)

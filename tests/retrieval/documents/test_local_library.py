@@ -84,7 +84,7 @@ def test_quotes_are_verbatim(text: str, question: str, max_chars: int) -> None:
         opened = LocalLibrary.open(folder, quote_chars=max_chars)
         for query in (question, text[:50] + " library"):
             for citation in ask(opened, query).citations:
-                content = (folder / citation.document).read_text(encoding="utf-8").removeprefix("\ufeff")
+                content = (folder / citation.document_name).read_text(encoding="utf-8").removeprefix("\ufeff")
                 assert citation.span.of(content) == citation.quote
                 assert 0 < len(citation.quote) <= max_chars
                 assert list(citation.highlights) == sorted(citation.highlights)
@@ -209,8 +209,8 @@ async def test_context(tmp_path: Path) -> None:
             assert context.before.span.start < passage.span.start
         if context.after:
             assert context.after.span.end > passage.span.end
-        neighbours = [other.document for other in (context.before, context.after) if other]
-        assert {passage.document} == {passage.document, *neighbours}
+        neighbours = [other.document_name for other in (context.before, context.after) if other]
+        assert {passage.document_name} == {passage.document_name, *neighbours}
     first, *_, last = library_passages(opened)
     assert (await opened.passage_with_neighbours(first.id)).before is None  # type: ignore[union-attr]
     assert (await opened.passage_with_neighbours(last.id)).after is None  # type: ignore[union-attr]

@@ -127,11 +127,11 @@ def test_a_text_in_two_files_is_indexed_once(tmp_path: Path) -> None:
     both = LocalLibrary.open(tmp_path)
     (citation,) = _asked(both)[0].citations[:1]
     assert [("a.txt", ("b.txt",))] == [(source.name, source.copies) for source in both.sources]
-    assert ("a.txt", ("b.txt",)) == (citation.document, citation.copies)
+    assert ("a.txt", ("b.txt",)) == (citation.document_name, citation.copies)
     (tmp_path / "a.txt").unlink()
     left = LocalLibrary.open(tmp_path, before=both)
     assert [("b.txt", ())] == [(source.name, source.copies) for source in left.sources]
-    assert "b.txt" == _asked(left)[0].citations[0].document
+    assert "b.txt" == _asked(left)[0].citations[0].document_name
 
 
 def test_many_updates_leave_few_pieces(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from retrieval.documents import ingestion
-from retrieval.documents.file_records import UnreadFile, shortest_first
-from retrieval.documents.ingestion import WAITS_FOR_OCR, digest_of, render_page_picture
+from retrieval.documents import scan_reading
+from retrieval.documents.file_records import UnreadFile, digest_of, shortest_first
+from retrieval.documents.ingestion import WAITS_FOR_OCR
 from retrieval.documents.local_library import LocalLibrary
+from retrieval.documents.page_pictures import render_page_picture
 from retrieval.loaders.formats import load_document
 from retrieval.model import ScanMark
 from retrieval.ocr import tesseract
@@ -239,7 +240,7 @@ def _fail(error: Exception) -> object:
 @pytest.mark.usefixtures("engine")
 def test_a_language_that_is_missing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason tells which, and the file is tried again by the next process."""
-    monkeypatch.setattr(ingestion, "_read_in_worker", _fail(MissingLanguageError("is in Arabic script")))
+    monkeypatch.setattr(scan_reading, "_read_in_worker", _fail(MissingLanguageError("is in Arabic script")))
     library = _open(folder)
     assert not library.read_scan(library.unread_scans[0])
     assert ["is in Arabic script"] == [problem.reason for problem in _open(folder).problems]
@@ -260,7 +261,7 @@ def test_stopping_and_going_on(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         read.append(arguments[2])
         return PAGES[arguments[2]]
 
-    monkeypatch.setattr(ingestion, "_read_in_worker", page)
+    monkeypatch.setattr(scan_reading, "_read_in_worker", page)
     library = _open(folder)
     (file,) = library.unread_scans
     assert not library.read_scan(file, stop=lambda: len(read) == 1)
@@ -286,7 +287,7 @@ def test_the_engine_in_a_process_of_its_own(folder: Path) -> None:
 @pytest.mark.skipif(not tesseract.is_available(), reason="needs Tesseract")
 def test_a_page_that_takes_too_long_is_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It counts as read, without text, so that the others are indexed."""
-    monkeypatch.setattr(ingestion, "_PAGE_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(scan_reading, "_PAGE_TIMEOUT_SECONDS", 0.01)
     library = _open(folder)
     (file,) = library.unread_scans
     assert library.read_scan(file)
@@ -315,7 +316,7 @@ def test_scans_in_archives_and_mails(tmp_path: Path) -> None:
         ("When does the last ferry depart?", "pack.zip/inner.eml/ferry.tif", "17:45"),
     ):
         citation = asyncio.run(library.answer(question)).citations[0]
-        assert (name, True) == (citation.document, words in citation.quote)
+        assert (name, True) == (citation.document_name, words in citation.quote)
         assert library.picture(citation)
 
 

@@ -14,7 +14,7 @@ from retrieval.embeddings.encoder import TokenCodes, Vectors
 from retrieval.embeddings.vector_store import (
     CODES_FILE_NAME,
     FILE_NAME,
-    Embeddings,
+    EmbeddingStore,
     EncoderText,
     Keys,
     TokenStore,
@@ -392,7 +392,7 @@ TEXTS = [WHOLES[0], PIECES[0], WHOLES[1], PIECES[1], WHOLES[2]]
 KEYS, WHOLE_KEYS = _keys(1, 2, 3, 4, 5), _keys(1, 2, 3)
 
 
-def _assert_complete(embeddings: Embeddings, encoder: FakeEncoder) -> None:
+def _assert_complete(embeddings: EmbeddingStore, encoder: FakeEncoder) -> None:
     """Check that all texts have their vectors, and the wholes the codes of their tokens."""
     assert embeddings.tokens is not None
     assert [] == embeddings.missing(KEYS, WHOLE_KEYS).tolist()
@@ -411,7 +411,7 @@ def _assert_complete(embeddings: Embeddings, encoder: FakeEncoder) -> None:
 def test_encode(tmp_path: Path, threads: int, *, is_saved: bool) -> None:
     """All texts get a vector and wholes the codes of their tokens, the same from one thread or several."""
     encoder = FakeEncoder()
-    embeddings = Embeddings.open(encoder, tmp_path if is_saved else None)
+    embeddings = EmbeddingStore.open(encoder, tmp_path if is_saved else None)
     assert (sorted(KEYS.tolist()), 0) == (
         sorted(embeddings.missing(KEYS, WHOLE_KEYS).tolist()),
         embeddings.record_count,
@@ -424,13 +424,13 @@ def test_encode(tmp_path: Path, threads: int, *, is_saved: bool) -> None:
     assert embeddings.tokens is not None
     assert embeddings.tokens.find(_keys(4)) is None
     if is_saved:
-        _assert_complete(Embeddings.open(encoder, tmp_path), encoder)
+        _assert_complete(EmbeddingStore.open(encoder, tmp_path), encoder)
 
 
 def test_encode_without_tokens() -> None:
     """Where tokens are not compared, wholes get a vector only."""
     encoder = FakeEncoder()
-    embeddings = Embeddings(encoder, VectorStore(None, encoder.name, encoder.dimensions))
+    embeddings = EmbeddingStore(encoder, VectorStore(None, encoder.name, encoder.dimensions))
     embeddings.encode(TEXTS)
     assert len(TEXTS) == embeddings.record_count == len(encoder.texts)
     assert [] == embeddings.missing(KEYS, WHOLE_KEYS).tolist()
@@ -438,11 +438,11 @@ def test_encode_without_tokens() -> None:
 
 def test_encode_missing_tokens(tmp_path: Path) -> None:
     """Wholes without token codes are encoded again, but their vectors are not stored again."""
-    Embeddings.open(FakeEncoder(), tmp_path).encode(TEXTS)
+    EmbeddingStore.open(FakeEncoder(), tmp_path).encode(TEXTS)
     size = (tmp_path / FILE_NAME).stat().st_size
     (tmp_path / CODES_FILE_NAME).unlink()
     encoder = FakeEncoder()
-    embeddings = Embeddings.open(encoder, tmp_path)
+    embeddings = EmbeddingStore.open(encoder, tmp_path)
     missing = embeddings.missing(KEYS, WHOLE_KEYS).tolist()
     assert WHOLE_KEYS.tolist() == missing
     embeddings.encode([text for text in TEXTS if text.key in missing])
@@ -457,7 +457,7 @@ def test_encode_on_a_full_disk(
 ) -> None:
     """Results that cannot be written are kept in memory, and one line is logged; the others are saved."""
     encoder = FakeEncoder()
-    embeddings = Embeddings.open(encoder, tmp_path)
+    embeddings = EmbeddingStore.open(encoder, tmp_path)
     assert embeddings.tokens is not None
     store = {FILE_NAME: embeddings.store, CODES_FILE_NAME: embeddings.tokens}[failing]
     sync, is_failing = os.fsync, iter([failing == FILE_NAME, failing != FILE_NAME])
@@ -475,7 +475,7 @@ def test_encode_on_a_full_disk(
     assert store.path is None
     _assert_complete(embeddings, encoder)
     (tmp_path / failing).unlink()
-    again = Embeddings.open(encoder, tmp_path)
+    again = EmbeddingStore.open(encoder, tmp_path)
     assert again.tokens is not None
     counts = {FILE_NAME: (0, len(WHOLES)), CODES_FILE_NAME: (len(TEXTS), 0)}
     assert counts[failing] == (len(again.store), len(again.tokens))
@@ -484,7 +484,7 @@ def test_encode_on_a_full_disk(
 @pytest.mark.parametrize("threads", [1, 3])
 def test_encode_with_a_broken_encoder(threads: int) -> None:
     """If the encoder cannot be loaded, an error is raised and nothing stored."""
-    embeddings = Embeddings.open(BrokenEncoder(), None)
+    embeddings = EmbeddingStore.open(BrokenEncoder(), None)
     with pytest.raises(EncoderError):
         embeddings.encode(TEXTS, threads)
     assert 0 == embeddings.record_count
@@ -494,9 +494,9 @@ def test_compacting_both_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """Vectors and token codes of texts that no longer exist are removed."""
     monkeypatch.setattr(vector_store, "_MIN_COMPACTED_RECORDS", 2)
     encoder = FakeEncoder()
-    embeddings = Embeddings.open(encoder, tmp_path)
+    embeddings = EmbeddingStore.open(encoder, tmp_path)
     embeddings.encode(TEXTS)
     embeddings.compact(_keys(1), _keys(1))
-    again = Embeddings.open(encoder, tmp_path)
+    again = EmbeddingStore.open(encoder, tmp_path)
     assert [2, 3, 4, 5] == sorted(again.missing(KEYS, WHOLE_KEYS).tolist())
     assert 2 == again.record_count

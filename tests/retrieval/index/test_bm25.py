@@ -20,7 +20,7 @@ from retrieval.index import segment_writer
 from retrieval.index.inverted_index import FREQUENCY_BITS, K1, B, SegmentQuery, kth_best, top_passages
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
-from retrieval.model import Passage, document_of
+from retrieval.model import Passage, document_id_of
 from tests.retrieval.corpus import document, search_bm25
 
 LAYOUTS = [
@@ -67,7 +67,7 @@ def corpus_of(size: int, layout: str) -> Corpus:
             LiveSegment(segment_writer.write_segment(Path(folder), list(chain.from_iterable(part)), 300))
             for part in parts
         ]
-    index = LocalIndex(segments).without([document_of(passages[0].id) for passages in deleted])
+    index = LocalIndex(segments).without([document_id_of(passages[0].id) for passages in deleted])
     alive = [passage for passages in documents if passages not in deleted for passage in passages]
     return Corpus(alive, [passage.text.split() for passage in alive], index)
 

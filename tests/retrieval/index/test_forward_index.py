@@ -37,16 +37,16 @@ ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 PASSAGES = st.lists(st.tuples(st.sampled_from(["en", "ru", "zh"]), ANY_TEXT), max_size=6)
 
 
-@given(text=ANY_TEXT, longest=st.integers(1, 80))
-def test_rows(text: str, longest: int) -> None:
+@given(text=ANY_TEXT, max_chars=st.integers(1, 80))
+def test_rows(text: str, max_chars: int) -> None:
     """Every passage has pieces within its text, every token is in a piece, and forms match their tokens."""
     passages = list(split_passages(Document("a.txt", "a", text, tuple(find_paragraphs(text)))))
-    forward, words = ForwardIndex.build(passages, longest)
+    forward, words = ForwardIndex.build(passages, max_chars)
     for number, passage in enumerate(passages):
         own, row = forward.row(number)
         starts, ends = forward.pieces.values[row], forward.piece_ends[row]
         assert len(starts) > 0
-        assert ((starts < ends) & (ends - starts <= longest) & (ends <= len(passage.text))).all()
+        assert ((starts < ends) & (ends - starts <= max_chars) & (ends <= len(passage.text))).all()
         tokens, forms = tokenize(passage.text, passage.language), forward.tokens.values[own]
         assert [token.start for token in tokens] == forward.starts[own].tolist()
         assert [token.word for token in tokens] == [words[form] for form in forms]

@@ -7,13 +7,13 @@ import pytest
 from numpy.typing import NDArray
 from rank_bm25 import BM25Plus
 
-from retrieval.embeddings.vector_store import Embeddings, TokenStore
+from retrieval.embeddings.vector_store import EmbeddingStore, TokenStore
 from retrieval.index import local_index, segment_writer
 from retrieval.index.inverted_index import K1, B
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
 from retrieval.language import tokenize
-from retrieval.model import Passage, document_of
+from retrieval.model import Passage, document_id_of
 from tests.retrieval.corpus import all_passages, document, forward_rows, search_bm25, with_vectors
 from tests.retrieval.fake_encoder import FakeEncoder
 
@@ -73,7 +73,7 @@ def test_candidates_of_many_segments(everything: list[Passage], tmp_path: Path) 
     """Candidates and their forward index are the same from one segment and from several."""
     own: dict[str, list[Passage]] = {}
     for passage in everything:
-        own.setdefault(passage.document, []).append(passage)
+        own.setdefault(passage.document_name, []).append(passage)
     index = LocalIndex(
         [LiveSegment(segment_writer.write_segment(tmp_path, part, 300)) for part in own.values()]
     )
@@ -93,9 +93,9 @@ def test_corrections(index: LocalIndex) -> None:
 
 def test_documents(index: LocalIndex, everything: list[Passage]) -> None:
     """A document's passages are read by its id, whole or in parts; an unknown id has none."""
-    for name in {passage.document for passage in everything}:
-        own = [passage for passage in everything if passage.document == name]
-        passages = index.passages_of(document_of(own[0].id))
+    for name in {passage.document_name for passage in everything}:
+        own = [passage for passage in everything if passage.document_name == name]
+        passages = index.passages_of(document_id_of(own[0].id))
         assert own == list(passages)
         assert own[1:3] == list(passages[1:3])
         assert own[-1] == passages[-1]
@@ -111,7 +111,7 @@ def test_without() -> None:
         document("a.txt", ["The goats eat salt."]),
         document("b.txt", ["A keeper sleeps.", "Goats!"]),
     )
-    index = LocalIndex.build([*remaining, *deleted], 300).without([document_of(deleted[0].id), "x" * 8])
+    index = LocalIndex.build([*remaining, *deleted], 300).without([document_id_of(deleted[0].id), "x" * 8])
     assert (
         remaining
         == all_passages(index)
@@ -119,11 +119,13 @@ def test_without() -> None:
     )
     assert (1, {"keeper": 0}) == (index.size, asyncio.run(index.document_frequencies(["keeper"])))
     assert {"gaots": "goats"} == corrections(index, "kepeer", "gaots")
-    assert [] == list(index.passages_of(document_of(deleted[0].id)))
+    assert [] == list(index.passages_of(document_id_of(deleted[0].id)))
     again = LocalIndex.build(document("b.txt", ["A keeper wakes."]), 300)
     both = LocalIndex([*index.segments, *again.segments])
-    assert ["A keeper wakes."] == [passage.text for passage in both.passages_of(document_of(deleted[0].id))]
-    assert () == both.without([document_of(passage.id) for passage in (remaining[0], deleted[0])]).segments
+    assert ["A keeper wakes."] == [
+        passage.text for passage in both.passages_of(document_id_of(deleted[0].id))
+    ]
+    assert () == both.without([document_id_of(passage.id) for passage in (remaining[0], deleted[0])]).segments
 
 
 # Passages of one document each, which differ only in their texts.
@@ -243,7 +245,7 @@ def test_compare_tokens_that_are_missing() -> None:
     whole = with_vectors(LocalIndex.build(one_per_document(BODIES), 300), encoder)
     assert whole.embeddings is not None
     some = _token_store(whole, {BODIES[0]: 99, BODIES[1]: 99, BODIES[2]: 99})
-    index = LocalIndex(whole.segments, Embeddings(encoder, whole.embeddings.store, some))
+    index = LocalIndex(whole.segments, EmbeddingStore(encoder, whole.embeddings.store, some))
     texts, compare = _compare(index, "Does the goat eat?")
     known = np.array([texts.index(text) for text in BODIES[:3]])
     assert compare(known) is not None
@@ -251,7 +253,7 @@ def test_compare_tokens_that_are_missing() -> None:
     _, compare = _compare(whole, "")
     assert compare(np.arange(4)) is None
     for tokens in (None, _token_store(whole, {})):
-        index = LocalIndex(whole.segments, Embeddings(encoder, whole.embeddings.store, tokens))
+        index = LocalIndex(whole.segments, EmbeddingStore(encoder, whole.embeddings.store, tokens))
         _, compare = _compare(index, "Does the goat eat?")
         assert compare(np.arange(4)) is None
 
@@ -266,7 +268,7 @@ def test_compare_with_passages_without_tokens(empty: int) -> None:
     expected = compare(np.arange(4))
     assert expected is not None
     store = _token_store(whole, {text: 99 * (number != empty) for number, text in enumerate(texts)})
-    index = LocalIndex(whole.segments, Embeddings(encoder, whole.embeddings.store, store))
+    index = LocalIndex(whole.segments, EmbeddingStore(encoder, whole.embeddings.store, store))
     texts_again, compare = _compare(index, "Does the goat eat?")
     similarity = compare(np.arange(4))
     assert texts == texts_again
@@ -287,10 +289,10 @@ def test_named_document(name: str) -> None:
     named = document(name, ["Snow fell.", "The office opens at ten.", "A keeper sleeps."])
     index = LocalIndex.build([*others, *named], 300)
     found = asyncio.run(index.search(["goat", "farm", "offic", "open"], 5))
-    assert [passage.document for passage in found.passages[:5]] == [f"{n:02}.txt" for n in range(5)]
+    assert [passage.document_name for passage in found.passages[:5]] == [f"{n:02}.txt" for n in range(5)]
     assert "The office opens at ten." == found.passages[5].text
-    assert {name} == {passage.document for passage in found.passages[5:]}
-    others_only = index.without([document_of(named[0].id)])
+    assert {name} == {passage.document_name for passage in found.passages[5:]}
+    others_only = index.without([document_id_of(named[0].id)])
     assert 5 == len(asyncio.run(others_only.search(["goat", "farm", "offic", "open"], 5)).passages)
 
 

@@ -14,7 +14,7 @@ from retrieval.errors import DamagedError
 from retrieval.index import manifest, segment_writer
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment
-from retrieval.model import document_of
+from retrieval.model import document_id_of
 from tests.documents.samples import DOCUMENTS
 from tests.retrieval.corpus import all_passages, document, search_bm25
 
@@ -34,7 +34,7 @@ def make(tmp_path: Path) -> Callable[..., LocalIndex]:
         index = LocalIndex(
             [LiveSegment(segment_writer.write_segment(tmp_path / "built", part, 300)) for part in parts]
         )
-        return index.without([document_of(KEEPER[0].id)])
+        return index.without([document_id_of(KEEPER[0].id)])
 
     return build
 

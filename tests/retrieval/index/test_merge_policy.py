@@ -27,7 +27,7 @@ def ids(segments: Sequence[LiveSegment]) -> list[str]:
     return sorted(passage.id for passage in all_passages(LocalIndex(segments)))
 
 
-def is_settled(segments: Sequence[LiveSegment]) -> bool:
+def is_mtime_reliable(segments: Sequence[LiveSegment]) -> bool:
     """Return whether each segment is more than twice as large as all smaller ones together."""
     sizes = sorted((live.size for live in segments), reverse=True)
     return all(size > 2 * sum(sizes[at + 1 :]) for at, size in enumerate(sizes) if at + 1 < len(sizes))
@@ -40,7 +40,7 @@ def test_maybe_merge(sizes: Sequence[int]) -> None:
     with TemporaryDirectory() as folder:
         segments = [segment(folder, number, size) for number, size in enumerate(sizes)]
         merged = maybe_merge(segments, Path(folder))
-        assert is_settled(merged)
+        assert is_mtime_reliable(merged)
         assert ids(segments) == ids(merged)
         assert merged == sorted(merged, key=lambda live: -live.size)
         assert merged == maybe_merge(merged, Path(folder))
@@ -55,7 +55,7 @@ def test_large_merges_are_deferred(sizes: Sequence[int], limit: int) -> None:
         merged = maybe_merge(segments, Path(folder), limit)
         assert ids(segments) == ids(merged)
         assert all(live in segments for live in merged if live.size > limit)
-        assert is_settled(maybe_merge(merged, Path(folder)))
+        assert is_mtime_reliable(maybe_merge(merged, Path(folder)))
 
 
 @given(limit=st.sampled_from([10_000, 8]))

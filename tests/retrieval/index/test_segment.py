@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from retrieval.index import segment_writer
 from retrieval.index.forward_index import ForwardIndex
-from retrieval.index.inverted_index import Weighting, digest
+from retrieval.index.inverted_index import BM25Weights, digest
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import (
     ArrayWriter,
@@ -24,7 +24,7 @@ from retrieval.index.segment import (
     encoder_keys,
     encoder_texts,
 )
-from retrieval.model import Passage, Span, document_of
+from retrieval.model import Passage, Span, document_id_of
 from tests.retrieval.corpus import document, forward_rows
 
 WORDS = ["goat", "Goats", "keeper", "the", "lighthouse", "1874", "козы", "смотрит", "茶馆"]
@@ -75,8 +75,8 @@ def test_build(documents: Texts, data: st.DataObject) -> None:
         assert [passages[at] for at in order] == candidates
         assert [forward[at] for at in order] == forward_rows(own_forward)
         for number, own in enumerate(parts):
-            assert number == segment.document_ordinal(document_of(own[0].id))
-            assert (own[0].document, own[0].title) == segment.document_name(number)
+            assert number == segment.document_ordinal(document_id_of(own[0].id))
+            assert (own[0].document_name, own[0].title) == segment.document_name(number)
         owners = [number for number, own in enumerate(parts) for _ in own]
         assert owners == segment.document_of(np.arange(len(passages))).tolist()
         assert segment.document_ordinal("x" * 8) is None
@@ -131,7 +131,7 @@ def test_merge(parts: Sequence[Texts], data: st.DataObject) -> None:
             assert set(built.spelling.buckets) == set(merged.spelling.buckets)
             assert all(built.spelling.words(b) == merged.spelling.words(b) for b in built.spelling.buckets)
         for passages in remaining:
-            at = merged.document_ordinal(document_of(passages[0].id))
+            at = merged.document_ordinal(document_id_of(passages[0].id))
             assert at is not None
             assert passages == merged.passages(range(*merged.document_starts[at : at + 2].tolist()))
 
@@ -220,7 +220,7 @@ def test_approximate_norms() -> None:
     with TemporaryDirectory() as folder:
         passages = list(chain.from_iterable(document(f"{n}.txt", [text]) for n, text in enumerate(texts)))
         live = LiveSegment(segment_writer.write_segment(Path(folder), passages, 300)).without([1])
-    weighting = Weighting(2, 301)
+    weighting = BM25Weights(2, 301)
     norms = weighting.norms(np.array([1, 7, 300], np.uint16)).astype(np.float32).tolist()
     assert [norms[0], np.inf, norms[2]] == live.approximate_norms(weighting).tolist()
 
@@ -242,17 +242,17 @@ def passages(draw: st.DrawFn) -> Passage:
     return Passage("p", "a.txt", draw(LABEL), Span(7, 7 + len(text)), text, heading, 1, 1, language)
 
 
-def texts_of(passage: Passage, longest: int = 300) -> list[str]:
-    forward = ForwardIndex.build([passage], longest)[0]
+def texts_of(passage: Passage, max_chars: int = 300) -> list[str]:
+    forward = ForwardIndex.build([passage], max_chars)[0]
     starts, ends = forward.pieces.values.tolist(), forward.piece_ends.tolist()
     return [own.text for own in encoder_texts(passage, starts, ends)]
 
 
-@given(several=st.lists(passages(), min_size=1, max_size=4), longest=st.integers(10, 300))
+@given(several=st.lists(passages(), min_size=1, max_size=4), max_chars=st.integers(10, 300))
 @settings(max_examples=60)
-def test_keys_and_texts(several: Sequence[Passage], longest: int) -> None:
+def test_keys_and_texts(several: Sequence[Passage], max_chars: int) -> None:
     """Keys are the digests of the texts, in the same order: the whole passage, then its pieces."""
-    forward = ForwardIndex.build(several, longest)[0]
+    forward = ForwardIndex.build(several, max_chars)[0]
     keys = encoder_keys(several, forward.pieces, forward.piece_ends)
     assert len(several) == len(keys)
     ends = forward.pieces.offsets[1:]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.views.message import location_text
 from retrieval.documents.local_library import LocalLibrary
 from tests.documents import samples, text_samples
@@ -99,7 +99,7 @@ async def test_questions(name: str, question: str, words: str, expected: str, li
     answer = await library.answer(question)
     assert answer.certainty != "none"
     best = answer.citations[0]
-    assert name == best.document
+    assert name == best.document_name
     assert words in best.quote
     assert expected == location_text(best.title, best.locator, texts_for("en"))
 
@@ -107,9 +107,11 @@ async def test_questions(name: str, question: str, words: str, expected: str, li
 async def test_page_numbers(library: LocalLibrary) -> None:
     """`page` is the number of a slide, and None for rows and chapters."""
     best = [(await library.answer(question)).citations[0] for _, question, *_ in QUESTIONS]
-    pages = {cited.document: cited.locator.page for cited in best if not cited.document.endswith(SLIDES)}
+    pages = {
+        cited.document_name: cited.locator.page for cited in best if not cited.document_name.endswith(SLIDES)
+    }
     assert {None} == set(pages.values())
-    assert [1, 2, 1, 2] == [cited.locator.page for cited in best if cited.document.endswith(SLIDES)]
+    assert [1, 2, 1, 2] == [cited.locator.page for cited in best if cited.document_name.endswith(SLIDES)]
 
 
 def test_lazy_imports(tmp_path: Path) -> None:

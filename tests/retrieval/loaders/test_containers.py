@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.views.message import location_text
 from retrieval.documents import file_listing
 from retrieval.documents.file_listing import list_files, list_folder
@@ -46,7 +46,7 @@ async def test_documents(tmp_path: Path) -> None:
     assert [above, f"{above}/guide.docx", f"{above}/pier.txt"] == [source.name for source in library.sources]
     best = (await library.answer("When does the pier close?")).citations[0]
     assert (f"{above}/pier.txt", "line 1") == (
-        best.document,
+        best.document_name,
         location_text("", best.locator, texts_for("en")),
     )
     assert folder / "more" / "harbour.eml" == library.file(library.sources[2])
@@ -101,7 +101,7 @@ def test_unchanged_containers_are_not_opened(tmp_path: Path, monkeypatch: pytest
 def test_recent_containers_are_opened_again(tmp_path: Path) -> None:
     """A container that was just written may change without a new time, so its list is not kept."""
     (tmp_path / "b.zip").write_bytes(samples.make_zip({"crane.txt": CRANE}))
-    assert not list_folder(tmp_path).containers["b.zip"].is_settled
+    assert not list_folder(tmp_path).containers["b.zip"].is_mtime_reliable
 
 
 def test_two_of_one_name(tmp_path: Path) -> None:
@@ -335,7 +335,7 @@ async def test_a_picture_of_a_page(tmp_path: Path) -> None:
     (tmp_path / "a.eml").write_bytes(mail_with({"bath.pdf": BATH}))
     library = LocalLibrary.open(tmp_path)
     best = (await library.answer("Wer hat das Freibad von Ahrental entworfen?")).citations[0]
-    assert "a.eml/bath.pdf" == best.document
+    assert "a.eml/bath.pdf" == best.document_name
     picture = library.picture(best)
     assert picture is not None
     assert picture.startswith(b"\xff\xd8")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.views.message import location_text
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.local_library import LocalLibrary
@@ -45,7 +45,7 @@ async def test_documents(folder: Path, tmp_path: Path) -> None:
         "own.txt",
     ] == [source.name for source in library.sources]
     best = (await library.answer("When does the library open on Mondays?")).citations[0]
-    assert "more/pack.zip/notes/hours.txt" == best.document
+    assert "more/pack.zip/notes/hours.txt" == best.document_name
     assert "line 1" in location_text("", best.locator, texts_for("en"))
     problems = {problem.name: problem.reason for problem in library.problems}
     assert {"more/pack.zip/inner.zip", "more/pack.zip/main.py"} == set(problems)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retrieval.embeddings.encoder import QuestionVectors, Vectors
-from retrieval.embeddings.vector_store import Embeddings, VectorStore
+from retrieval.embeddings.vector_store import EmbeddingStore, VectorStore
 from retrieval.index import segment_writer
 from retrieval.index.local_index import LocalIndex
 from retrieval.index.segment import LiveSegment, Segment
@@ -31,9 +31,9 @@ def question_of(vector: Vectors) -> QuestionVectors:
     return QuestionVectors(vector, np.zeros((0, len(vector)), np.float32))
 
 
-def fake_embeddings() -> Embeddings:
+def fake_embeddings() -> EmbeddingStore:
     encoder = FakeEncoder()
-    return Embeddings(encoder, VectorStore(None, encoder.name, encoder.dimensions))
+    return EmbeddingStore(encoder, VectorStore(None, encoder.name, encoder.dimensions))
 
 
 def test_quantizing_twice() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.query.query import MAX_PARTS, looks_like_question, split_question
+from retrieval.query.query import MAX_QUESTION_PARTS, looks_like_question, split_question
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_one_part(text: str) -> None:
 def test_any_text(text: str) -> None:
     """Any text has no parts, or two to four, each with a letter or digit."""
     parts = split_question(text)
-    assert not parts or 2 <= len(parts) <= MAX_PARTS
+    assert not parts or 2 <= len(parts) <= MAX_QUESTION_PARTS
     assert all(any(char.isalnum() for char in part) for part in parts)
 
 

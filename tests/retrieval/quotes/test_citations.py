@@ -41,7 +41,7 @@ def test_citations(lines: list[str], data: st.DataObject) -> None:
             citation.rank,
             citation.score,
             citation.passage,
-            citation.document,
+            citation.document_name,
         )
         assert line_of(document.text, lines, citation.span.start) == citation.locator.line
         assert line_of(document.text, lines, citation.span.end - 1) == citation.locator.line_end

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.i18n.messages import texts_for
+from bot.i18n.texts import texts_for
 from bot.views.message import location_text
 from retrieval.documents.file_listing import list_files
 from retrieval.documents.file_records import FailedFile
@@ -124,7 +124,7 @@ async def test_questions(name: str, question: str, words: str, expected: str, li
     answer = await library.answer(question)
     best = answer.citations[0]
     assert answer.certainty != "none"
-    assert name == best.document
+    assert name == best.document_name
     assert words in best.quote
     assert expected == location_text(best.title, best.locator, texts_for("en"))
 

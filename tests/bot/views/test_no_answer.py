@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from bot.i18n.messages import texts_for
-from bot.views.refusals import Refusal, explain_refusal, is_link
+from bot.i18n.texts import texts_for
+from bot.views.no_answer import NoAnswer, explain_no_answer, is_link
 
 TEXTS = texts_for("en")
 
@@ -25,12 +25,12 @@ TEXTS = texts_for("en")
         ("灯塔是谁建造的", False, TEXTS.no_answer),
     ],
 )
-def test_a_refusal_fits_its_question(
+def test_no_answer_fits_its_question(
     question: str, expected: str, answer: Callable[..., Any], *, asks_nothing: bool
 ) -> None:
     """One word, small talk and signs get a friendly line; a question is told that there is no answer."""
     result = answer(certainty="none", question=question, asks_nothing=asks_nothing)
-    assert Refusal(expected) == explain_refusal(result, TEXTS)
+    assert NoAnswer(expected) == explain_no_answer(result, TEXTS)
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def test_a_refusal_fits_its_question(
 def test_suggestions(suggestion: str | None, expected: str | None, answer: Callable[..., Any]) -> None:
     """A corrected spelling is on one line; a single word is not suggested, because it would be declined."""
     result = answer(certainty="none", suggestion=suggestion)
-    assert Refusal(TEXTS.no_answer, suggestion=expected) == explain_refusal(result, TEXTS)
-    assert Refusal(TEXTS.no_answer) == explain_refusal(result, TEXTS, can_suggest=False)
+    assert NoAnswer(TEXTS.no_answer, suggestion=expected) == explain_no_answer(result, TEXTS)
+    assert NoAnswer(TEXTS.no_answer) == explain_no_answer(result, TEXTS, can_suggest=False)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from bot.i18n.messages import LANGUAGES, Texts, texts_for
+from bot.i18n.texts import LANGUAGES, Texts, texts_for
 from bot.views.message import utf16_length
 from sandbox import validation
 from sandbox.message_text import utf16_slice

@@ -643,12 +643,12 @@ class Texts:
             "it again"
         ).format(suffix=suffix)
 
-    def too_many_documents(self, most: int) -> str:
+    def too_many_documents(self, max_documents: int) -> str:
         return self._n(
             "a chat may have {count} document at most; remove one with /mine first",
             "a chat may have {count} documents at most; remove one with /mine first",
-            most,
-        ).format(count=most)
+            max_documents,
+        ).format(count=max_documents)
 
     def documents_too_large(self, megabytes: int) -> str:
         return self._(
@@ -803,8 +803,8 @@ class Texts:
     def file_name_not_allowed(self) -> str:
         return self._("its file name is not allowed here; rename it")
 
-    def file_too_large(self, most: int) -> str:
-        return self._("it is larger than {most} MB; split it").format(most=most)
+    def file_too_large(self, max_megabytes: int) -> str:
+        return self._("it is larger than {most} MB; split it").format(most=max_megabytes)
 
     @property
     def remove_document(self) -> str:
@@ -839,10 +839,10 @@ def small_talk_reply(message: str, texts: Texts) -> str | None:
     if not (small_talk := parse_small_talk(message, texts.language)):
         return None
     kind, language = small_talk
-    own = texts_for(language)
+    texts_of_message = texts_for(language)
     if kind is SmallTalk.THANKS:
-        return own.thanked
-    return own.said_goodbye if kind is SmallTalk.GOODBYE else own.greeted
+        return texts_of_message.thanked
+    return texts_of_message.said_goodbye if kind is SmallTalk.GOODBYE else texts_of_message.greeted
 
 
 @cache
