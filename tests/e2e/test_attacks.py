@@ -541,7 +541,7 @@ async def test_a_hostile_folder(start_bot: Callable[..., Any], own_sandbox_url: 
         chat = await sandbox.private_chat()
         await chat.send("/sources")
         sources = await chat.next_message()
-        assert "I hold 6 documents:" == sources.text.partition("\n")[0]
+        assert "I have 6 documents:" == sources.text.partition("\n")[0]
         # A name that looks like a link is not one.
         assert [] == [entity for entity in sources.entities if "example.com" in str(entity)]
         for question in ("What is the secret under the stairs of Ravensburg?", "Who is root in /bin/bash?"):

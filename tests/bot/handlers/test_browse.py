@@ -44,8 +44,8 @@ async def _press(application: Any, telegram: Any, data: str, **fields: Any) -> l
 @pytest.mark.parametrize(
     ("data", "begins"),
     [
-        ("@s.0", "I hold 2 documents:\n\n1. Title"),
-        ("@s.99999999", "I hold 2 documents:\n\n1. Title"),
+        ("@s.0", "I have 2 documents:\n\n1. Title"),
+        ("@s.99999999", "I have 2 documents:\n\n1. Title"),
         ("@hfolder01.0", "Title\nname.txt\nEN · 1 KB"),
         ("@rfolder01.0", "Sea\n\nSalt.\n\nWaves.\n\n— Title · name.txt"),
         ("@rfolder01.2", "Land\n\nSand.\n\n— Title · name.txt"),

@@ -36,7 +36,7 @@ def three_quotes(library: Any, citation: Callable[..., Any], answer: Callable[..
         ("/help", TEXTS.help),
         ("/help@verbatim_bot", TEXTS.help),
         ("/privacy", TEXTS.privacy),
-        ("/sources", "I hold 1 document:\n\n1. Title · EN · 0 KB"),
+        ("/sources", "I have 1 document:\n\n1. Title · EN · 0 KB"),
         ("/ask", TEXTS.ask_usage),
         ("/nonsense", TEXTS.unknown_command),
         ("@verbatim_bot", TEXTS.ask_usage),
