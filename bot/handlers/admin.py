@@ -36,7 +36,7 @@ _MAX_REASON_UNITS = 200
 
 
 async def status(update: Update, context: BotContext) -> None:
-    """Show the state of the bot: documents, index, answers, and files left out."""
+    """Show the state of the bot: documents, index, answers, and skipped files."""
     texts, metrics, library = context.recipient(update).texts, context.metrics, context.state.library
     figures, minutes = metrics.summary(), round(time.monotonic() - metrics.started_at) // 60
     text = texts.status(
@@ -60,7 +60,7 @@ async def status(update: Update, context: BotContext) -> None:
 
 
 def _problems(problems: Sequence[Problem], texts: Texts) -> FormattedText:
-    """Return the number of files that were left out, and the reasons for the first of them."""
+    """Return the number of skipped files, and the reasons for the first of them."""
     listing = plain(f"\n\n{texts.files_left_out(len(problems))}" if problems else "")
     for name, reason in islice(named_problems(problems), _MAX_PROBLEMS):
         named = file_name(name, texts) + ": " if name else FormattedText()

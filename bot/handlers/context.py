@@ -73,7 +73,7 @@ class SeenAlbums:
 
 
 class NameTables:
-    """Tables of names, one for each list of documents used of late."""
+    """Tables of names, one for each recently used list of documents."""
 
     def __init__(self) -> None:
         self._prepared: deque[NameTable] = deque(maxlen=_MAX_PREPARED_LISTS)
@@ -156,9 +156,9 @@ class BotContext(CallbackContext[BotClient, Data, Data, BotState]):
     async def find_answer(
         self, question: str, origin: Origin = AS_WRITTEN, *, top: int = MAX_QUOTES
     ) -> Answer | None:
-        """Answer a question, or its corrected spelling; None if there is no correction any more.
+        """Answer a question, or its corrected spelling; None if there is no longer a correction.
 
-        Quotes that are unlikely to answer are left out. The time is measured.
+        Quotes that are unlikely to answer are dropped. The time is measured.
         """
         earlier = origin.earlier or None
         with self.metrics.time_stage("find"):

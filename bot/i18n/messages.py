@@ -762,9 +762,7 @@ class Texts:
         return "\n".join(lines).format_map(figures)
 
     def files_left_out(self, count: int) -> str:
-        return self._n("{count} file was left out:", "{count} files were left out:", count).format(
-            count=count
-        )
+        return self._n("{count} file was skipped:", "{count} files were skipped:", count).format(count=count)
 
     @property
     def reloading(self) -> str:

@@ -262,7 +262,7 @@ async def send_reply(update: Update, reply: Reply, *, to: Message | None = None)
 
 
 async def send_to(message: Message, reply: Reply) -> Message:
-    """Reply to a message, which may have been deleted meanwhile."""
+    """Reply to a message, which may have been deleted in the meantime."""
     return await message.reply_text(
         reply.text,
         entities=reply.entities or None,
@@ -329,7 +329,7 @@ class AttachedFile:
 
 
 def attached_file(message: Message) -> AttachedFile | None:
-    """Return the document or the photo of a message, which has no name, so that it gets one."""
+    """Return the document or the photo of a message. Photos have no name and get one."""
     if message.document is not None:
         document = message.document
         return AttachedFile(document.file_id, document.file_name or "", document.file_size or 0)
@@ -385,7 +385,7 @@ async def _repeat(bot: Bot, chat_id: int, action: ChatAction, topic: int | None)
 
 
 def topic_of(message: Message) -> int | None:
-    """Return the topic to write to; a chain of replies has a thread id, too, but it is no topic."""
+    """Return the topic to write to; a chain of replies has a thread id, too, but it is not a topic."""
     return message.message_thread_id if message.is_topic_message else None
 
 
@@ -433,7 +433,7 @@ class ProgressMessage:
         try:
             await self._message.edit_text(text.text, entities=text.entities or None)
         except BadRequest as error:
-            # The message was deleted meanwhile.
+            # The message was deleted in the meantime.
             if not is_unchanged(error):
                 await send_to(self._replied_to, build_reply(text))
 

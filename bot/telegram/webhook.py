@@ -83,7 +83,7 @@ class WebhookRegistration:
         )
 
     async def watch(self, on_check: Callable[[Exception | None], None]) -> None:
-        """Check the webhook every minute, for ever. `on_check` gets the error of each check, or None.
+        """Check the webhook every minute, until cancelled. `on_check` gets the error of each check, or None.
 
         Raises InvalidToken if the token has been revoked.
         """

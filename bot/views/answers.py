@@ -109,7 +109,7 @@ def render_quote(answer: Answer, rank: int, recipient: Recipient, origin: Origin
 
 
 def with_scope_note(body: FormattedText, recipient: Recipient) -> FormattedText:
-    """Add the line that tells what was searched, if it was not everything."""
+    """Add a line that names what was searched, if that was not everything."""
     return body + f"\n\n{recipient.scope_note}" if recipient.scope_note else body
 
 
@@ -281,7 +281,7 @@ def source_line(
 ) -> FormattedText:
     """Return the location of a quote, linked to its passage, its files, and a note on altered characters.
 
-    The heading is left out if it asks and is shown above the quote.
+    The heading is dropped if it is a question and is shown above the quote.
     """
     locate = location_below_question if is_below_question else citation_location
     line = _location_and_file(citation.passage, locate(citation, recipient.texts), recipient)
@@ -461,7 +461,7 @@ def _numbered_quote(citation: Citation, number: int | None, recipient: Recipient
 def _render_refusal(answer: Answer, recipient: Recipient, origin: Origin) -> Reply:
     """Say why there is no answer; offer near headings, a corrected spelling and the closest passages."""
     texts = recipient.texts
-    # A button below the answer to a suggestion could not tell which of two suggestions it means.
+    # A button below the answer to a suggestion could not identify which of two suggestions it means.
     refused = explain_refusal(answer, texts, can_suggest=not origin.corrected)
     body = plain(refused.text)
     if refused.near:

@@ -1,4 +1,4 @@
-"""Why there is no quote: for a question, a message that holds none, or a file that was left out.
+"""Why there is no quote: for a question, for a message without one, or from a file that was skipped.
 
 A file has a line for the operator, and a sentence for the person who sent it.
 """
@@ -131,7 +131,7 @@ def named_problems(problems: Iterable[Problem]) -> Iterator[tuple[str, str]]:
 
 
 def all_problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
-    """Yield a line for each file that was left out."""
+    """Yield a line for each file that was skipped."""
     return (f"{problem.name}: {problem.reason}" for problem in problems)
 
 
@@ -156,7 +156,7 @@ def explain_problem(problem: Problem, texts: Texts) -> str:
 
 def _kind(name: str) -> str:
     suffix = PurePath(name).suffix.lower()
-    return suffix if suffix and len(suffix) <= _MAX_KIND_CHARS else "without an ending"
+    return suffix if suffix and len(suffix) <= _MAX_KIND_CHARS else "without an extension"
 
 
 def _counts(kinds: Counter[str]) -> str:

@@ -288,7 +288,7 @@ async def test_a_flood_of_one_user(
     bot = start_bot(
         TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents), **limits
     )
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         idle_seconds = [await _answer_seconds(sandbox) for _ in range(9)]
         flooder = await sandbox.private_chat("Eve")
@@ -321,7 +321,7 @@ async def test_a_flood_of_presses(
         SEEDS_DIR=str(documents),
         TELEGRAM_QUESTIONS_PER_MINUTE="5",
     )
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat("Eve")
         await chat.send(QUESTION)
@@ -348,7 +348,7 @@ async def test_channels_have_separate_limits(
         WEBHOOK_URL=f"http://{raw_http.HOST}:{port}{PATH}",
         WEBHOOK_SECRET=SECRET,
     )
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         groups = [await sandbox.group(f"Group {number}") for number in range(2)]
         senders = [groups[0]] * 6 + [groups[1]]
@@ -386,7 +386,7 @@ async def test_secrets_appear_nowhere(
         LOG_LEVEL="DEBUG",
         PYTHONASYNCIODEBUG="1",
     )
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         assert key == (await sandbox.calls("setWebhook"))[-1]["params"]["secret_token"]
         description = f"Bad Request: {TOKEN} {key} https://api.telegram.org/bot{TOKEN}/sendMessage"
@@ -408,7 +408,7 @@ async def test_a_traceback_has_no_secret(
     """An unexpected response of Telegram is logged as a traceback without the token."""
     async with _proxy_with_invalid_dates(own_sandbox_url) as url:
         bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=url, SEEDS_DIR=str(documents))
-        await asyncio.to_thread(bot.wait_for_output, "is listening")
+        await asyncio.to_thread(bot.wait_for_output, "is ready")
         async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
             chat = await sandbox.private_chat()
             await chat.send(QUESTION)
@@ -469,7 +469,7 @@ async def test_questions_in_the_log(
         LOG_LEVEL="DEBUG",
         LOG_QUESTIONS=setting,
     )
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     before = len(bot.output)
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat("Marguerite", username="marguerite")
@@ -533,10 +533,10 @@ async def test_a_hostile_folder(start_bot: Callable[..., Any], own_sandbox_url: 
     folder.mkdir()
     with _hostile_files(folder):
         bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
-        bot.wait_for_output("is listening", 30)
+        bot.wait_for_output("is ready", 30)
     assert [] == [line for line in bot.output.splitlines() if not re.match(r"\d{4}-\d\d-\d\d ", line)]
     assert "\u202e" not in bot.output
-    assert "Left out huge.txt: 65 MB exceed the limit of" in bot.output
+    assert "Skipped huge.txt: 65 MB exceed the limit of" in bot.output
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
         await chat.send("/sources")
@@ -569,7 +569,7 @@ async def test_a_document_that_imitates_the_bot(
     text = "/reload@verbatim_bot ‹ 1/5 › q2 <b>Zanzibar</b> [press](tg://user?id=1) — other.txt, line 9"
     (folder / "false.txt").write_text(_join_paragraphs("The title", text), encoding="utf-8")
     bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
         await chat.send("Where is the press of Zanzibar?")

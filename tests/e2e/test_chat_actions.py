@@ -43,7 +43,7 @@ def admin_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdminBot]:
             TELEGRAM_ADMINS=str(admin),
         )
         try:
-            process.wait_for_output("is listening")
+            process.wait_for_output("is ready")
             yield AdminBot(url, admin, process)
         finally:
             process.kill_if_running()

@@ -354,7 +354,7 @@ async def _send(queue: UploadQueue, chat_documents: ChatDocumentStore, upload: U
 
 
 async def test_an_archive(bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue) -> None:
-    """Each file in an archive is a document of the chat, and those left out are told with the reason."""
+    """Each file in an archive is a document of the chat, and skipped ones are listed with the reason."""
     files = {
         "lease.txt": LEASE,
         "notes/roof.txt": "The roof was mended in May.",
@@ -383,7 +383,7 @@ async def test_an_archive(bot: FakeBot, chat_documents: ChatDocumentStore, queue
 
 
 async def test_a_mail(bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue) -> None:
-    """The attachments of a mail are documents of the chat beside the mail."""
+    """The attachments of a mail are documents of the chat next to the mail."""
     bot.contents["M"] = mail_samples.mail_with({"lease.txt": LEASE.encode()})
     await _send(queue, chat_documents, _upload(1, "re.eml", "M", QUESTION))
     assert TEXTS.document_read_files("re.eml", 2) == bot.told[0]

@@ -370,7 +370,7 @@ async def test_unfinished_updates_stay_stored(tmp_path: Path) -> None:
 
 @fast
 async def test_a_backlog_that_another_process_answers(tmp_path: Path) -> None:
-    """A new process does not answer updates that another one confirms meanwhile."""
+    """A new process does not answer updates that another one confirms in the meantime."""
     queue, answers = FakeQueue(update(1), update(2)), Answers()
     process = Process(queue, answers, tmp_path)
     await asyncio.sleep(0.5)
@@ -382,7 +382,7 @@ async def test_a_backlog_that_another_process_answers(tmp_path: Path) -> None:
 
 @fast
 async def test_a_backlog_that_no_process_answers(tmp_path: Path) -> None:
-    """A new process answers pending updates that no other confirms, and those that arrive meanwhile."""
+    """A new process answers pending updates that no other confirms, and those that arrive in the meantime."""
     queue, answers = FakeQueue(update(1), update(2)), Answers()
     process = Process(queue, answers, tmp_path)
     await asyncio.sleep(0.5)

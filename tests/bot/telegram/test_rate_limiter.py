@@ -158,7 +158,7 @@ async def test_a_refusal_is_final(error: TelegramError) -> None:
 
 @fast
 async def test_other_calls_are_not_repeated() -> None:
-    """Calls that are no replies fail at once, for their callers to handle, but flood limits are respected."""
+    """Calls that are not replies fail at once, for their callers to handle, but obey flood limits."""
     calls = Calls(chatNone=[RetryAfter(3), NetworkError("a")])
     with pytest.raises(NetworkError):
         await Sender(calls).send()

@@ -74,7 +74,7 @@ def test_data_round_trip(view: ChatDocumentAction) -> None:
 
 
 def test_the_choice_is_marked_and_told() -> None:
-    """The choice of what is asked is marked, and told to those who cannot change it."""
+    """The choice of what is searched is marked, and shown to those who cannot change it."""
     documents = [ListedDocument(document_id("a"), "lease.txt", 2048, 1.7e9, "Ada")]
     texts = texts_for("en")
     group = Recipient(texts, "verbatim_bot", in_group=True)
