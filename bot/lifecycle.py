@@ -79,7 +79,7 @@ def main() -> int:
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT. Return the exit code.
 
-    0 when stopped; 1 when Telegram refuses the bot or cannot be reached, or no disk space is left; 2 for
+    0 when stopped; 1 when Telegram rejects the bot or cannot be reached, or no disk space is left; 2 for
     wrong settings.
     """
     configure(settings.log_level, settings.log_format, settings.secrets)
@@ -97,7 +97,7 @@ def run(settings: Settings) -> int:
 async def serve(settings: Settings) -> None:
     """Serve until stopped.
 
-    Raises ConfigError or FolderError for settings to correct, StartError for what Telegram refuses.
+    Raises ConfigError or FolderError for settings to correct, StartError for what Telegram rejects.
     """
     for problem in startup_problems(settings).values():
         raise ConfigError(problem)

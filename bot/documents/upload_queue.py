@@ -328,7 +328,7 @@ class UploadQueue:
             await asyncio.wait({encoding}, timeout=min(left, _VECTOR_CHECK_SECONDS))
 
     async def _answer_saved(self, upload: Upload) -> None:
-        """Answer the question in the caption of an upload that has been read or refused."""
+        """Answer the question in the caption of an upload that has been read or rejected."""
         with self._chat_actions.show_in(self._bot, upload.chat):
             await self._wait_for_vectors(upload.chat, _MAX_VECTOR_WAIT_FOR_CAPTION_SECONDS)
         if not self._chat_documents.paths(upload.chat).question(upload.id).exists():
@@ -615,7 +615,7 @@ def _problem_of(library: LocalLibrary, upload: Upload) -> Problem | None:
 
 
 def refusal_of(error: OSError, texts: Texts) -> RefusedUploadError:
-    """Return the refusal of an upload that could not be written, which is logged."""
+    """Return the rejection of an upload that could not be written, which is logged."""
     is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     _log.error("COLLECTIONS_DIR: a document cannot be written (%s)", error.strerror or type(error).__name__)
     return RefusedUploadError("disk full" if is_full else "not writable", texts.cannot_store)

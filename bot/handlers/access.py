@@ -23,7 +23,7 @@ _MAX_BUCKETS = 4096
 
 
 class Verdict(Enum):
-    """Whether an update is within a rate limit; the user is notified of the first refusal only."""
+    """Whether an update is within a rate limit; the user is notified of the first denial only."""
 
     ADMITTED = "admitted"
     REFUSED_WITH_NOTICE = "refused with notice"

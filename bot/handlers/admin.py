@@ -126,7 +126,7 @@ async def _add_document(
     texts: Texts,
     progress: Callable[[int, int], None],
 ) -> Callable[[str], str]:
-    """Return the reply as a function of the name; raise DocumentError if the document is refused."""
+    """Return the reply as a function of the name; raise DocumentError if the document is rejected."""
     name = document.name
     if not is_valid_document_name(name, pictures=context.state.reads_pictures):
         raise DocumentError(name, texts.file_name_not_allowed)

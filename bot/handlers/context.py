@@ -98,9 +98,8 @@ class BotState:
     """State that all handlers share; `library` is replaced when the documents change.
 
     `document_manager` is None if the documents are in a cluster. `has_files`: the folder has their files.
-    `chat_documents` are those of single chats; None if chats cannot have any. `takes_admin_documents`:
-    documents that admins send are added to the library. `reads_pictures`: OCR is there, so that pictures of
-    pages are documents.
+    `chat_documents` is None if chats cannot have any. `takes_admin_documents`: documents that admins send are
+    added to the library. `reads_pictures`: OCR is there, so that pictures of pages are documents.
     """
 
     library: SingleLibrary

@@ -195,7 +195,8 @@ def _is_surely_undelivered(error: BaseException | None) -> bool:
     if isinstance(error, RetryAfter):
         return True
     cause = error.__cause__ if error else None
-    # An error status is a refusal. It has no cause, or a TelegramError if its body could not be parsed.
+    # An error status means that Telegram rejected the call. It has no cause, or a TelegramError if its body
+    # could not be parsed.
     is_refused = isinstance(error, NetworkError) and (cause is None or isinstance(cause, TelegramError))
     return is_refused or isinstance(cause, _NOT_SENT)
 
@@ -286,7 +287,7 @@ async def edit_reply(query: CallbackQuery, reply: Reply, texts: Texts) -> str | 
 
 
 def is_unchanged(error: BadRequest) -> bool:
-    """Return whether Telegram refused an edit because it changes nothing."""
+    """Return whether Telegram rejected an edit because it changes nothing."""
     return "not modified" in error.message.lower()
 
 

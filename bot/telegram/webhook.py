@@ -74,7 +74,7 @@ class WebhookRegistration:
         self._outage = OutageLog()
 
     async def set(self) -> None:
-        """Register the webhook; raises TelegramError if it is refused."""
+        """Register the webhook; raises TelegramError if Telegram rejects it."""
         await self._bot.set_webhook(
             self._url,
             secret_token=self._secret,

@@ -1,4 +1,4 @@
-"""Replies to a question: a quote with its source and buttons, the closest passages or a refusal.
+"""Replies to a question: a quote with its source and buttons, the closest passages, or no answer.
 
 Also what leads on from one: the text around a quote, a passage opened by a link, the words that counted.
 """
@@ -394,7 +394,7 @@ def render_term_weights(weights: Sequence[TermWeight], texts: Texts) -> Reply:
 
 
 def render_answer(answer: Answer, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
-    """Show the best quote, the closest passages, or a refusal with what may help."""
+    """Show the best quote, the closest passages, or that there is no answer, with what may help."""
     if not answer.citations or answer.certainty == "none":
         return _render_refusal(answer, recipient, origin)
     if answer.answered and answer.parts > 1:

@@ -263,7 +263,7 @@ def plain(text: str) -> FormattedText:
 
 
 def formatted(text: str, kind: str, url: str | None = None) -> FormattedText:
-    """Return a text with one entity over all of it; none if it is empty, which Telegram would refuse."""
+    """Return a text with one entity over all of it; none if it is empty, which Telegram would reject."""
     return FormattedText(text, (_entity(kind, 0, utf16_length(text), url),) if text else ())
 
 

@@ -75,7 +75,7 @@ def ingest(  # noqa: PLR0913, PLR0917  # as many as there are
     OSError when a segment cannot be written.
     """
     read = [file for file in files if is_document_name(file.name) or (scans and is_picture_name(file.name))]
-    # The others are refused by their names: mails have many.
+    # The others are rejected by their names: mails have many.
     if all(map(_is_plain_text, read)) and sum(file.size for file in read) <= _MAX_BYTES_IN_PROCESS:
         if files:
             yield from _ingest_in_process(folder, files, longest_piece, scratch)
@@ -295,7 +295,7 @@ class _UnreadablePage:
     is_changed: bool = False
 
 
-# What is saved of a page that cannot be read.
+# Saved for a page that cannot be read.
 _EMPTY_PAGE = ScannedPage(1, 1, ())
 
 
@@ -310,7 +310,7 @@ def read_scan(
     """Read the pages of a file that are not in `scans` yet, and save each. Blocks. Raises OSError.
 
     Returns whether all are there now: not if `stop` has returned True, the file has changed, or its language
-    is not installed, which `scans.failure` tells then. A page that cannot be read is saved without lines.
+    is not installed, which `scans.failure` then says. A page that cannot be read is saved without lines.
     """
     done = scans.read(file.digest)
     language = next((page.language for page in done.values() if page.language), None)
@@ -383,7 +383,7 @@ def _read_page(
     except DocumentError as error:
         return _UnreadablePage(error.reason, is_changed=True)
     if not data:
-        return _UnreadablePage("has changed meanwhile", is_changed=True)
+        return _UnreadablePage("has changed while it was read", is_changed=True)
     try:
         with panics_as_errors():
             picture = pictures.page_picture if is_picture_name(file.name) else render_page

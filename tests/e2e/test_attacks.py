@@ -393,7 +393,7 @@ async def test_secrets_appear_nowhere(
         await sandbox.fault("sendMessage", kind="error", status=400, description=description)
         chat = await sandbox.private_chat()
         await chat.send(QUESTION)
-        bot.wait_for_output("Telegram refused a reply")
+        bot.wait_for_output("Telegram rejected a reply")
         await chat.send(f"/ask {TOKEN}")
         reply = (await chat.next_message()).text
     pages = [(await get(port, path)).body.decode() for path in ("/healthz", "/readyz", "/metrics", "/")]

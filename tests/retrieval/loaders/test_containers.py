@@ -34,7 +34,7 @@ def read(tmp_path: Path, path: str) -> bytes:
 
 
 async def test_documents(tmp_path: Path) -> None:
-    """An attachment is a document beside its mail, cited with the mail's path; the mail is one, too."""
+    """An attachment is a document next to its mail, cited with the mail's path; the mail is one, too."""
     folder = tmp_path / "documents"
     (folder / "more").mkdir(parents=True)
     (folder / "more" / "harbour.eml").write_bytes(
@@ -219,12 +219,12 @@ def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DocumentError, match="is larger than 0 MB; split it"):
         containers.read_packed_file(tmp_path / "a.eml" / "a.txt", "a.eml/a.txt", 2)
     monkeypatch.setattr(containers, "MAX_UNPACKED_BYTES", len(PIER) + len(CRANE) - 1)
-    with pytest.raises(DocumentError, match="holds more than 0 MB of files; unpack it"):
+    with pytest.raises(DocumentError, match="has more than 0 MB of files; unpack it"):
         listed(tmp_path, data)
     monkeypatch.setattr(containers, "MAX_FILES", 1)
     listing = file_listing._list_container(tmp_path, list_files(tmp_path)[0][0])
     assert listing.problem is not None
-    assert ("a.eml", "holds more than 1 files; unpack it", ProblemKind.TOO_LARGE) == (
+    assert ("a.eml", "has more than 1 files; unpack it", ProblemKind.TOO_LARGE) == (
         listing.problem.name,
         listing.problem.reason,
         listing.problem.kind,

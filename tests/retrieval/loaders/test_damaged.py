@@ -140,7 +140,7 @@ def test_any_damage_of_entries(name: str, seed: int) -> None:
     ],
 )
 def test_damage_that_is_survived(name: str, mutation: Callable[[bytes, int], bytes], least: int) -> None:
-    """Of a hundred damaged copies at least some are read: refusing all of them is no answer to damage."""
+    """Of a hundred damaged copies at least some are read: damage is not a reason to reject all of them."""
     count = 0
     for seed in range(100):
         with suppress(DocumentError):
@@ -253,8 +253,8 @@ def test_cut_short(name: str, part: float, length: int) -> None:
     ("name", "part", "reason"),
     [
         *((name, part, "is cut short or damaged; copy it again") for name in ARCHIVES for part in CUTS),
-        ("mill.html", 0.1, "holds no text; add some, or remove the file"),
-        ("hours.md", 0.1, "holds no text; add some, or remove the file"),
+        ("mill.html", 0.1, "contains no text; add some, or remove the file"),
+        ("hours.md", 0.1, "contains no text; add some, or remove the file"),
         ("market.tsv", 0.9, "byte 89 is not valid UTF-8; save it as UTF-8"),
     ],
 )

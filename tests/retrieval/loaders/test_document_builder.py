@@ -48,5 +48,5 @@ def test_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(document_builder, "MAX_DOCUMENT_CHARS", 10)
     builder = DocumentBuilder("a.x")
     builder.add_block("At nine.")
-    with pytest.raises(DocumentError, match=r"^a\.x: holds more than 0 million characters; split it$"):
+    with pytest.raises(DocumentError, match=r"^a\.x: has more than 0 million characters; split it$"):
         builder.add_block("At ten.")

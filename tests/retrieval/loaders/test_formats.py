@@ -67,7 +67,7 @@ def test_any_bytes(name: str, data: bytes) -> None:
 
 def test_empty() -> None:
     """A file without text is refused."""
-    with pytest.raises(DocumentError, match=r"^a\.txt: holds no text; add some, or remove the file$"):
+    with pytest.raises(DocumentError, match=r"^a\.txt: contains no text; add some, or remove the file$"):
         formats.load_document(b" \n ", "a.txt")
 
 

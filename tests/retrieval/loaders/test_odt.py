@@ -91,7 +91,7 @@ def test_repeated_cells_and_rows() -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("ha" * 50, "holds more than 32 million characters"), ("a", "has a table of more than 1000000 cells")],
+    [("ha" * 50, "has more than 32 million characters"), ("a", "has a table of more than 1000000 cells")],
 )
 def test_repetition_bombs(text: str, reason: str) -> None:
     """Repeated text counts as often as it is repeated, and is refused before it is laid out."""

@@ -20,7 +20,7 @@ def parts(document: Document) -> list[str]:
 
 
 def test_workbook() -> None:
-    """Rows are told as those of .xlsx files: formats, dates, merged cells; hidden sheets are omitted."""
+    """Rows are written as those of .xlsx files: formats, dates, merged cells; hidden sheets are omitted."""
     document = load(YARD, "folder/boatyard.xls")
     assert [
         "Fees of the boatyard",
@@ -54,7 +54,7 @@ def test_other_formats_with_this_suffix() -> None:
     ],
 )
 def test_what_cannot_be_read(data: bytes, reason: str) -> None:
-    """What is no workbook, or cut short, is refused with what to do."""
+    """A file that is not a workbook, or cut short, is rejected with what to do."""
     with pytest.raises(DocumentError, match=f"^a.xls: {reason}"):
         load(data, "a.xls")
 

@@ -84,7 +84,7 @@ def test_paths_out_of_the_archive(tmp_path: Path) -> None:
     [
         (b"", "is no ZIP archive, or cut short or damaged"),
         (b"PK\3\4" + bytes(100), "is no ZIP archive, or cut short or damaged"),
-        (samples.make_zip({}), "holds no files"),
+        (samples.make_zip({}), "contains no files"),
         (samples.make_zip({"a.txt": bytes(64 * 2**20)}), "which is too much; split it"),
     ],
 )
@@ -103,7 +103,7 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DocumentError, match="unpacks to more than 0 MB"):
         containers.read_packed_file(path / "1.txt", "a.zip/1.txt", 2)
     monkeypatch.setattr(containers, "MAX_FILES", 2)
-    with pytest.raises(DocumentError, match="holds more than 2 files; unpack it"):
+    with pytest.raises(DocumentError, match="has more than 2 files; unpack it"):
         containers.list_packed_files(path, "a.zip")
 
 

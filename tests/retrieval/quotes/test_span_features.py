@@ -113,7 +113,7 @@ def test_coverage_with_headings(look: Look) -> None:
     ],
 )
 def test_asks(text: str, asks: list[float], look: Look) -> None:
-    """A sentence that is a question asks; with a longer statement beside it, it does not."""
+    """A sentence that is a question asks; with a longer statement next to it, it does not."""
     by_span = features(look, "How old is the goat?", text)
     assert asks == [by_span[piece, piece]["asks"] for piece in range(2)]
 

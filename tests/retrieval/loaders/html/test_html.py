@@ -85,7 +85,7 @@ def test_blocks(page: str, expected: list[str]) -> None:
     ],
 )
 def test_main_content(page: str, expected: list[str]) -> None:
-    """Elements around the main content are left out unless there is nothing else."""
+    """Elements around the main content are dropped unless there is nothing else."""
     assert expected == blocks(read(page))
 
 

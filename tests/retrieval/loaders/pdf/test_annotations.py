@@ -65,7 +65,7 @@ def test_pages_of_pictures_with_words(annotation: str, expected: str) -> None:
 )
 def test_what_is_not_read(annotation: str) -> None:
     """Passwords, hidden fields, links, windows, buttons and empty fields give no text."""
-    with pytest.raises(DocumentError, match="holds no text, only pictures"):
+    with pytest.raises(DocumentError, match="contains no text, only pictures"):
         read(annotation)
 
 

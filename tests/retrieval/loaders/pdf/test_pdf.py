@@ -257,8 +257,8 @@ def test_hyphens(seen: str, before: str, after: str, expected: tuple[str, str]) 
         (b"PK\3\4 not at all", "is not a PDF, or is cut short or damaged; copy it again"),
         (b"%PDF-1.7\n", "is not a PDF, or is cut short or damaged; copy it again"),
         ((PRINTED / "locked.pdf").read_bytes(), "needs a password; save it without one"),
-        (generated_pdfs.make_scan(), r"holds no text, only pictures: have it read by OCR \(ocrmypdf\) first"),
-        (PdfBuilder([[]]).build(), "holds no text, only pictures"),
+        (generated_pdfs.make_scan(), r"contains no text, only pictures: have it read by OCR \(ocrmypdf\)"),
+        (PdfBuilder([[]]).build(), "contains no text, only pictures"),
         (
             write_objects([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 0/Kids[]>>"]),
             "is damaged|no PDF",

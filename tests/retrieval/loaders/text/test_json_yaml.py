@@ -29,7 +29,7 @@ def lines(document: Document) -> list[int]:
 
 
 def test_json() -> None:
-    """An item of a list is a record: keys are labels, numbers stay as written, null is left out."""
+    """An item of a list is a record: keys are labels, numbers stay as written, null is skipped."""
     document = read(text_samples.JSON)
     assert [
         "berth: 1\nship: Alma\nowner.name: Ida Falk\nowner.town: Brunø",
@@ -95,7 +95,7 @@ def test_yaml() -> None:
     ],
 )  # fmt: skip
 def test_records(text: str, expected: list[str]) -> None:
-    """Every value is told with the path of its keys, except long lists of numbers."""
+    """Every value is written with the path of its keys, except long lists of numbers."""
     assert expected == blocks(read(text))
 
 
@@ -112,7 +112,7 @@ def test_records(text: str, expected: list[str]) -> None:
     ],
 )
 def test_yaml_values(text: str, expected: list[str]) -> None:
-    """Values are told as they are written; tags run nothing."""
+    """Values keep their spelling; tags run nothing."""
     try:
         assert expected == blocks(read(text, "a.yml"))
     except DocumentError as error:
@@ -163,7 +163,7 @@ def test_refused(name: str, text: str, reason: str) -> None:
 def test_repeated_aliases(repeated: str) -> None:
     """Aliases that repeat each other are refused before anything is repeated, also those without text."""
     started = time.process_time()
-    with pytest.raises(DocumentError, match="holds too many values, or repeats them too often"):
+    with pytest.raises(DocumentError, match="has too many values, or repeats them too often"):
         read(bomb(repeated), "a.yaml")
     assert time.process_time() - started < 1
 
@@ -177,7 +177,7 @@ def test_values_that_contain_themselves(text: str) -> None:
 
 
 def test_many_aliases() -> None:
-    """Aliases that repeat less than fits are told wherever they stand."""
+    """Aliases that repeat less than fits are written out wherever they occur."""
     items = "".join(f"- {{n: x{number}, of: *a}}\n" for number in range(1000))
     document = read(f"- &a [{', '.join(map(str, range(20)))}]\n{items}", "a.yaml")
     assert 1001 == len(document.blocks)

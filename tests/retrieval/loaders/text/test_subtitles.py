@@ -58,7 +58,7 @@ def test_place_of_quote(words: str, expected: tuple[str, int]) -> None:
 
 
 def test_vtt() -> None:
-    """Speakers are named when they change; notes, styles, settings and identifiers are left out."""
+    """Speakers are named when they change; notes, styles, settings and identifiers are dropped."""
     document = load(text_samples.VTT.encode(), "a.vtt")
     assert [
         "Ada Brandt: The crane lifts forty tons",
