@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 def encoder_for(settings: Settings) -> Encoder | None:
-    """Return the encoder, or None when embeddings are off or not available; a failure is logged.
+    """Return the encoder; None with MEANING=off or if none is installed. A failure is logged.
 
     Its weights are read when it is first used.
     """

@@ -383,7 +383,7 @@ def _read_page(
     except DocumentError as error:
         return _UnreadablePage(error.reason, is_changed=True)
     if not data:
-        return _UnreadablePage("has changed while it was read", is_changed=True)
+        return _UnreadablePage("has changed in the meantime", is_changed=True)
     try:
         with panics_as_errors():
             picture = pictures.page_picture if is_picture_name(file.name) else render_page
