@@ -199,7 +199,7 @@ def test_too_deep(tmp_path: Path) -> None:
         data = mail_with({"m.eml": data})
     found = listed(tmp_path, data)
     assert ["m.eml", "m.eml/m.eml", "m.eml/m.eml/m.eml", "m.eml/m.eml/m.eml/m.eml"] == list(found)
-    reason = "is in more than 3 files that hold each other; save it on its own"
+    reason = "is in more than 3 files that contain each other; save it on its own"
     assert ["", "", "", reason] == list(found.values())
     with pytest.raises(DocumentError, match="is no longer in its mail"):
         read(tmp_path, "a.eml/m.eml/m.eml/m.eml/m.eml")
