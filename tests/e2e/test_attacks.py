@@ -98,7 +98,7 @@ def _message(number: int, sender: int, chat: int, **more: Any) -> dict[str, Any]
     ],
 )
 async def test_requests_without_the_secret(target: Target, fields: dict[str, str], path: str) -> None:
-    """An update without the exact secret in its header is refused and not answered."""
+    """An update without the exact secret in its header is rejected and not answered."""
     update = b'{"update_id": 1}'
     assert 401 == (await post(target.port, update, fields, path)).status
 
@@ -122,18 +122,18 @@ async def test_header_names_are_case_insensitive(target: Target) -> None:
     ],
 )
 async def test_other_methods_and_paths(target: Target, method: str, path: str, expected: int) -> None:
-    """All other methods and paths are refused, also with the secret."""
+    """All other methods and paths are rejected, also with the secret."""
     assert expected == (await post(target.port, b'{"update_id": 1}', None, path, method)).status
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"update_id": "1"}', b"\xff\xfe", b"{}" * 9])
 async def test_bodies_that_are_not_updates(target: Target, body: bytes) -> None:
-    """A body that is not an update is refused with a short reason."""
+    """A body that is not an update is rejected with a short reason."""
     assert 400 == (await post(target.port, body)).status
 
 
 async def test_a_large_body(target: Target) -> None:
-    """A body of more than a megabyte is refused by its Content-Length, before it is sent."""
+    """A body of more than a megabyte is rejected by its Content-Length, before it is sent."""
     async with connect(target.port) as connection:
         await connection.send(request_head({SECRET_HEADER: SECRET, "Content-Length": 2 * 2**20}))
         assert 413 == (await connection.read_response()).status
@@ -141,7 +141,7 @@ async def test_a_large_body(target: Target) -> None:
 
 @pytest.mark.parametrize(("secret", "expected"), [(SECRET, 413), ("wrong", 401)])
 async def test_an_endless_body(target: Target, secret: str, expected: int) -> None:
-    """A body without a length is refused after a megabyte, and without the secret at once."""
+    """A body without a length is rejected after a megabyte, and without the secret at once."""
     async with connect(target.port) as connection:
         await connection.send(request_head({SECRET_HEADER: secret, "Transfer-Encoding": "chunked"}))
         with contextlib.suppress(ConnectionError):
@@ -151,7 +151,7 @@ async def test_an_endless_body(target: Target, secret: str, expected: int) -> No
 
 
 async def test_a_slow_body(target: Target) -> None:
-    """A body of one byte a second is refused after ten seconds."""
+    """A body of one byte a second is rejected after ten seconds."""
     began = time.monotonic()
     async with connect(target.port) as connection:
         await connection.send(request_head({SECRET_HEADER: SECRET, "Content-Length": 100}))

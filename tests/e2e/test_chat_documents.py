@@ -516,7 +516,7 @@ async def test_names_are_no_links(running: Running) -> None:
 
 
 async def test_the_caption_of_a_refused_document(running: Running) -> None:
-    """A question that came with a document which is refused at once is answered from what is there."""
+    """A question that came with a document which is rejected at once is answered from what is there."""
     async with Sandbox.at(running.url) as sandbox:
         group = await sandbox.group("Flat", users=("Eve", "Ida"))
         greeting = await _greeting(group)

@@ -664,7 +664,7 @@ async def test_an_admin_adds_replaces_and_removes_a_document(
 async def test_documents_that_are_refused(
     reading: Sandbox, feedback_bot: FeedbackBot, name: str, content: bytes, reason: str
 ) -> None:
-    """A file with an invalid name or without text is refused with the reason, and the folder is unchanged."""
+    """A file with an invalid name or without text is rejected with the reason; the folder is unchanged."""
     chat = await _admin_chat(reading, feedback_bot)
     before = sorted(feedback_bot.folder.iterdir())
     await chat.send_document(name, content)

@@ -324,7 +324,7 @@ async def test_faults_of_the_start(
     rows: list[FaultRow],
     mode: str,
 ) -> None:
-    """The bot starts although calls are refused, dropped and rate limited at first."""
+    """The bot starts although calls are rejected, dropped and rate limited at first."""
     method = {"polling": "deleteWebhook", "webhook": "setWebhook"}[mode]
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         users = await SimulatedUsers.create(sandbox, USERS)

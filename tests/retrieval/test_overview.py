@@ -89,7 +89,7 @@ def test_fragments_are_left_out() -> None:
 
 
 def test_a_text_without_sentences() -> None:
-    """A list of words is shown by its first ones, as many as three quotes hold."""
+    """A list of words is shown by its first ones, as many as fit into three quotes."""
     text = "\n\n".join(f"word {number}" for number in range(100))
     quotes = _quotes(make_overview(_passages(text, "a.txt"), 300))
     assert len(quotes) == 3

@@ -126,7 +126,7 @@ def test_index_computes_all_vectors(verbatim: Calling, monkeypatch: pytest.Monke
 
 
 def test_index_that_is_interrupted(verbatim: Calling) -> None:
-    """Ctrl-C keeps the vectors that were made, says how many, and the next run goes on there."""
+    """Ctrl-C keeps the vectors that were made, says how many, and the next run continues there."""
     encoder, other = Interrupted(2), FakeEncoder()
     told = verbatim(encoder, "index")
     assert 130 == told.exit_code

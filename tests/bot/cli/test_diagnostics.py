@@ -134,7 +134,7 @@ def test_votes_on_several_machines(tmp_path: Path) -> None:
     [(0.4, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (7200, "2 hours"), (1e6, "12 days")],
 )
 def test_how_old_an_index_is(seconds: float, message: str) -> None:
-    """An age is in the largest unit of which there are at least two."""
+    """An age is in the largest unit that gives at least 2."""
     assert message == _format_age(seconds)
 
 

@@ -240,7 +240,7 @@ def test_one_writer_at_a_time(chat_documents: ChatDocumentStore) -> None:
 
 
 async def test_few_are_open(chat_documents: ChatDocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only so many collections are open at a time; the one used longest ago is closed first."""
+    """A limited number of collections is open at a time; the one used longest ago is closed first."""
     monkeypatch.setattr("bot.documents.chat_document_store._MAX_OPEN", 2)
     for chat in (1, 2, 3):
         _add(chat_documents, chat)

@@ -127,7 +127,7 @@ async def test_concurrent_changes(manager: DocumentManager, swapped: list[LocalL
     ],
 )
 def test_bad_names(name: str) -> None:
-    """Names that are hidden, outside the folder, misleading or of an unknown format are refused."""
+    """Names that are hidden, outside the folder, misleading or of an unknown format are rejected."""
     assert not is_valid_document_name(name)
 
 

@@ -131,7 +131,7 @@ async def test_refused_documents(manager: Any, telegram: Any, error: Exception, 
 
 
 async def test_a_document_too_large(manager: Any, telegram: Any) -> None:
-    """A document above Telegram's download limit is refused as too large."""
+    """A document above Telegram's download limit is rejected as too large."""
     await deliver(manager.bot, message=_document("guide.txt", 20 * 1024 * 1024 + 1))
     assert [TEXTS.document_not_added("guide.txt", TEXTS.file_too_large(20))] == telegram.texts()
     assert {} == manager.put_in

@@ -117,7 +117,7 @@ async def test_the_document_as_a_file(
 async def test_a_file_that_cannot_be_sent(
     application: Any, telegram: Any, two_documents: Any, description: str
 ) -> None:
-    """The button of a file that is missing, too large or refused gets a text."""
+    """The button of a file that is missing, too large or rejected gets a text."""
     telegram.replies["sendDocument"] = (400, description)
     assert ("answerCallbackQuery", TEXTS.file_not_available) == (
         await _press(application, telegram, "@ffolder01.0")

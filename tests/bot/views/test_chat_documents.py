@@ -59,7 +59,7 @@ def test_questions_fit(name: str, language: str) -> None:
 
 @given(st.text())
 def test_any_data_is_parsed(data: str) -> None:
-    """Callback data that anybody can forge is parsed or refused, and parsed data is what it was made of."""
+    """Callback data that anybody can forge is parsed or rejected, and parsed data is what it was made of."""
     press = decode_chat_document_press(data)
     assert press is None or data == encode_chat_document_press(press)
 

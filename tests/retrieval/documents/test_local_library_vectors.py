@@ -43,7 +43,7 @@ def _write(folder: Path, number: int, text: str) -> None:
 
 
 def _after(batches: int) -> Callable[[], bool]:
-    """Say stop after so many batches."""
+    """Say stop after a number of batches."""
     left = iter(range(batches))
     return lambda: next(left, None) is None
 

@@ -193,7 +193,7 @@ def test_nested(tmp_path: Path) -> None:
 
 
 def test_too_deep(tmp_path: Path) -> None:
-    """What is deeper than three files in each other is refused with the advice to save it on its own."""
+    """What is deeper than three files in each other is rejected with the advice to save it on its own."""
     data = mail_with({"a.txt": b"Deepest.", "b.zip": samples.make_zip({"a.txt": b"x"})})
     for _ in range(4):
         data = mail_with({"m.eml": data})
@@ -213,7 +213,7 @@ def test_forwarded(tmp_path: Path) -> None:
 
 
 def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too many files, too large ones, and too much in all are refused; the mail itself is not."""
+    """Too many files, too large ones, and too much in all are rejected; the mail itself is not."""
     data = mail_with({"a.txt": PIER, "b.zip": samples.make_zip({"c.txt": CRANE})})
     assert 2 == len(listed(tmp_path, data))
     with pytest.raises(DocumentError, match="is larger than 0 MB; split it"):
@@ -284,7 +284,7 @@ def _mutate(data: bytes, seed: int) -> bytes:
 
 @pytest.mark.slow
 def test_any_damage(tmp_path: Path) -> None:
-    """Of 200 damaged mails each file is read or refused, and most attachments are still read."""
+    """Of 200 damaged mails each file is read or rejected, and most attachments are still read."""
     whole = mail_with({"pier.txt": PIER, **NESTED})
     count = 0
     for seed in range(200):

@@ -44,7 +44,7 @@ def test_title() -> None:
 
 
 def test_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A text over the size limit is refused."""
+    """A text over the size limit is rejected."""
     monkeypatch.setattr(document_builder, "MAX_DOCUMENT_CHARS", 10)
     builder = DocumentBuilder("a.x")
     builder.add_block("At nine.")

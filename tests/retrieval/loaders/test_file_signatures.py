@@ -57,7 +57,7 @@ def test_unknown(data: bytes) -> None:
     ("suffix", "name"), [(".html", "a.pdf"), (".png", "a.pdf"), (".pdf", "a.txt"), (".odt", "a.docx")]
 )
 def test_refused(suffix: str, name: str) -> None:
-    """A file with a wrong suffix is refused with the right one."""
+    """A file with a wrong suffix is rejected with the right one."""
     with pytest.raises(
         DocumentError, match=f"is a {suffix} file, not what its suffix says; give it the"
     ) as no:
@@ -66,7 +66,7 @@ def test_refused(suffix: str, name: str) -> None:
 
 
 def test_not_supported() -> None:
-    """A file with a wrong suffix of a format that is not read is refused as others of that format."""
+    """A file with a wrong suffix of a format that is not read is rejected as others of that format."""
     with pytest.raises(
         DocumentError, match=r"is a \.gif file, not what its suffix says, and these are"
     ) as no:

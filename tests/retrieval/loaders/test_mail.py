@@ -123,7 +123,7 @@ def test_msg() -> None:
 
 
 def test_mime_named_msg() -> None:
-    """A .msg file that holds a message as in .eml files is read as one."""
+    """A .msg file that contains a message as in .eml files is read as one."""
     assert read(text_samples.EML).text == msg.load(text_samples.EML.encode(), "a.msg").text
 
 
@@ -151,7 +151,7 @@ def test_refused(data: bytes, reason: str) -> None:
 
 
 def test_refused_others() -> None:
-    """A mailbox without messages and a damaged message of Outlook are refused."""
+    """A mailbox without messages and a damaged message of Outlook are rejected."""
     with pytest.raises(DocumentError, match="has no line that begins with `From `"):
         mail.load(b"Subject: a\n\nb", "a.mbox")
     with pytest.raises(DocumentError, match="is damaged; save it again in Outlook"):

@@ -121,7 +121,7 @@ def test_expected_column_names(rows: Sequence[str], expected: Sequence[str]) -> 
 
 
 def test_marked_header() -> None:
-    """A row that the document marks as a header names the columns, whatever it holds."""
+    """A row that the document marks as a header names the columns, whatever is in it."""
     rows = table("12.50 | Name | ", "Oil | Ada | x", headers=1)
     assert ["12.50: Oil\nName: Ada\nx"] == parts(rows)
     rows = table("Year | Share |  ", " | old | new", "2032 | much | little", headers=1)

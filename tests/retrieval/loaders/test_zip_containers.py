@@ -98,7 +98,7 @@ def test_refused(data: bytes, reason: str, tmp_path: Path) -> None:
 
 
 def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too many files, and one that is too large, are refused."""
+    """Too many files, and one that is too large, are rejected."""
     path = _write(tmp_path / "a.zip", {f"{n}.txt": b"abc" for n in range(3)})
     with pytest.raises(DocumentError, match="unpacks to more than 0 MB"):
         containers.read_packed_file(path / "1.txt", "a.zip/1.txt", 2)
@@ -133,7 +133,7 @@ def test_any_damage(tmp_path: Path) -> None:
 
 
 def test_encrypted(tmp_path: Path) -> None:
-    """An encrypted archive is refused."""
+    """An encrypted archive is rejected."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("a.txt", "x")

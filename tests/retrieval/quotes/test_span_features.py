@@ -119,7 +119,7 @@ def test_asks(text: str, asks: list[float], look: Look) -> None:
 
 
 def test_mostly_a_question(look: Look) -> None:
-    """A span of which more than half is a question asks."""
+    """A span with more than half of a question counts as a question."""
     long_question = features(look, "goat", "Who knows how old the brown goat is? Nobody.")
     long_answer = features(look, "goat", "How old? The goat of Holloway is ten years old.")
     assert (1, 0) == (long_question[0, 1]["asks"], long_answer[0, 1]["asks"])

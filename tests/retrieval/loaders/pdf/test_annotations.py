@@ -101,7 +101,7 @@ FORM = make_form(
 
 
 def test_damaged_forms() -> None:
-    """A form with bytes changed, lost or repeated is read or refused, and many are read with their fields."""
+    """A form with bytes changed, lost or repeated is read or rejected, and many fields are still read."""
     whole = 0
     for seed in range(60):
         chance, data = random.Random(seed), bytearray(FORM)

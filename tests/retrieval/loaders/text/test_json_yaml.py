@@ -148,7 +148,7 @@ def bomb(repeated: str) -> str:
     ],
 )
 def test_refused(name: str, text: str, reason: str) -> None:
-    """Errors name the line; deep nesting and values that repeat each other are refused."""
+    """Errors name the line; deep nesting and values that repeat each other are rejected."""
     if not reason:
         assert ["b: x"] == blocks(read(text, name))
         return
@@ -161,7 +161,7 @@ def test_refused(name: str, text: str, reason: str) -> None:
     ["[lol, lol]", "[1, 2]", "{}", "{x: }", f"[{', '.join('1' * 40)}]", "{x: &b {y: z}}", "{<<: {y: z}}"],
 )
 def test_repeated_aliases(repeated: str) -> None:
-    """Aliases that repeat each other are refused before anything is repeated, also those without text."""
+    """Aliases that repeat each other are rejected before anything is repeated, also those without text."""
     started = time.process_time()
     with pytest.raises(DocumentError, match="has too many values, or repeats them too often"):
         read(bomb(repeated), "a.yaml")
@@ -170,7 +170,7 @@ def test_repeated_aliases(repeated: str) -> None:
 
 @pytest.mark.parametrize("text", ["&a [1, *a]", "&a [&a [x, *a], *a]", "x: &a {y: {<<: *a}}"])
 def test_values_that_contain_themselves(text: str) -> None:
-    """A value that contains itself is refused as too deep; one that is merged into itself stays as it is."""
+    """A value that contains itself is rejected as too deep; one that is merged into itself stays as it is."""
     with pytest.raises(DocumentError, match="is nested too deep"):
         read(text, "a.yaml")
     assert ["x: y"] == blocks(read("&a {x: y, <<: *a}", "a.yaml"))
@@ -185,7 +185,7 @@ def test_many_aliases() -> None:
 
 
 def test_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More records than fit are refused."""
+    """More records than fit are rejected."""
     monkeypatch.setattr(json_yaml, "MAX_RECORDS", 1)
     with pytest.raises(DocumentError, match="has more than 1 records; split it"):
         read(text_samples.JSON)

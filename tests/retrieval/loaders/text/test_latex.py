@@ -88,7 +88,7 @@ def test_markup(text: str, expected: list[str]) -> None:
     ],
 )
 def test_time(text: str) -> None:
-    """What is never closed takes seconds, and is refused or read."""
+    """What is never closed takes seconds, and is rejected or read."""
     before = process_time()
     try:
         read(f"Text.\n\n{text}")

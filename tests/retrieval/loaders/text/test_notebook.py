@@ -72,7 +72,7 @@ def test_title(metadata: dict[str, Any], expected: str) -> None:
 
 
 def test_broken_characters() -> None:
-    """Half a character, which JSON can hold, is replaced."""
+    """Half a character, which JSON can contain, is replaced."""
     assert ["a \ufffd b"] == blocks(read({"cells": [{"cell_type": "raw", "source": "a \ud800 b"}]}))
 
 
@@ -105,7 +105,7 @@ def test_odd_values() -> None:
 
 
 def test_too_many_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A notebook with too many cells is refused."""
+    """A notebook with too many cells is rejected."""
     monkeypatch.setattr(notebook, "MAX_CELLS", 3)
     with pytest.raises(DocumentError, match="has more than 3 cells; split it"):
         read(text_samples.NOTEBOOK)

@@ -101,7 +101,7 @@ def test_empty_lines_within_cue() -> None:
 
 
 def test_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file without times is refused, and so is one with too many cues."""
+    """A file without times is rejected, and so is one with too many cues."""
     with pytest.raises(DocumentError, match="has no times such as 00:00:01,000"):
         read("The ferry leaves at nine.")
     monkeypatch.setattr(subtitles, "MAX_CUES", 1)
