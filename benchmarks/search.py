@@ -66,7 +66,7 @@ def search(passages: int = PASSAGES, keep: Path | None = None) -> Table:
             except ChildProcessError as error:
                 if name == OURS:
                     raise
-                notes.append(f"Left out: {error}.")
+                notes.append(f"Skipped: {error}.")
         tenth = prepare(OURS, corpus.open_corpus(root, passages // 10), stack)
         _print_progress("Searching ...")
         ours = engines[OURS].process

@@ -51,7 +51,7 @@ async def in_thread(work: Callable[[], T]) -> T:
             result = work()
         except BaseException as error:  # noqa: BLE001  # raised again in the event loop
             failure = error
-        # The loop is closed if the process has been stopped meanwhile.
+        # The loop is closed if the process has been stopped in the meantime.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, failure)
 

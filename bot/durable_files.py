@@ -12,7 +12,7 @@ TEMPORARY_PREFIX = ".new-"
 def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Replace a file as a whole, or leave nothing behind. Blocks; raises OSError.
 
-    A process that is killed meanwhile leaves a file that begins with TEMPORARY_PREFIX.
+    A process that is killed while it writes leaves a file that begins with TEMPORARY_PREFIX.
     """
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TEMPORARY_PREFIX, delete=False) as file:
         temporary = Path(file.name)

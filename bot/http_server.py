@@ -68,7 +68,7 @@ _SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105  # the header's
 _MAX_BODY_BYTES = 1024 * 1024
 _BODY_TIMEOUT_SECONDS = 10.0
 _MAX_CLIENT_CONNECTIONS = 512
-# From so many open connections on, each new one closes the oldest that is idle.
+# From this number of open connections on, each new one closes the oldest that is idle.
 _IDLE_CLOSING_THRESHOLD_CONNECTIONS = 400
 _SHUTDOWN_SECONDS = 8
 _METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -79,7 +79,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def build_web_app(
     health: Health, metrics: Metrics, receiver: WebhookReceiver | None, *, local_pages: bool = False
 ) -> Starlette:
-    """Return the web application; the webhook is part of it if there is an receiver.
+    """Return the web application; the webhook is part of it if there is a receiver.
 
     With `local_pages`, all but the webhook is answered only on loopback addresses.
     """

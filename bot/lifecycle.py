@@ -80,7 +80,7 @@ def main() -> int:
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT. Return the exit code.
 
-    0 when stopped; 1 when Telegram refuses the bot or cannot be reached, or no disk space is left; 2 for
+    0 when stopped; 1 when Telegram rejects the bot or cannot be reached, or no disk space is left; 2 for
     wrong settings.
     """
     configure(settings.log_level, settings.log_format, settings.secrets)
@@ -98,7 +98,7 @@ def run(settings: Settings) -> int:
 async def serve(settings: Settings) -> None:
     """Serve until stopped.
 
-    Raises ConfigError or FolderError for settings to correct, StartError for what Telegram refuses.
+    Raises ConfigError or FolderError for settings to correct, StartError for what Telegram rejects.
     """
     for problem in startup_problems(settings).values():
         raise ConfigError(problem)
@@ -135,7 +135,7 @@ async def _cancel(*tasks: asyncio.Task[Any]) -> None:
 
 
 class BotResources:
-    """What exists once per process: metrics, health, and the documents with what keeps them up to date."""
+    """Shared resources of the process: metrics, health, and the documents, which it keeps up to date."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -203,7 +203,7 @@ class BotResources:
         await self._connection.aclose()
 
     async def follow(self, state: BotState) -> None:
-        """Keep the documents up to date, for ever."""
+        """Keep the documents up to date, until cancelled."""
         work: list[Awaitable[object]] = []
         if state.document_manager:
             work += [watch(state.document_manager), self._encoding.run()]
@@ -282,7 +282,7 @@ class BotResources:
         lines = tuple(problem_lines(library.problems))
         for line in lines:
             if line not in self._logged_problems:
-                _log.warning("Left out %s", line)
+                _log.warning("Skipped %s", line)
         self._logged_problems = lines
         documents, passages = len(library.sources), library.passages
         _log.info("Documents in %s: %d, passages: %d", place, documents, passages)
@@ -369,11 +369,11 @@ class TelegramConnection:
         await self._resources.is_connected.wait()
         self._resources.health.is_ready = True
         address = f" at {self._settings.webhook_url}" if self._resources.receiver else ""
-        _log.info("@%s is listening%s", self._bot.username, address)
+        _log.info("@%s is ready%s", self._bot.username, address)
         await self._resources.follow(opened.bot_data)
 
     def _folder(self, name: str) -> Path:
-        """Return a folder beside the index for this bot, as the ids of updates are numbered for each bot."""
+        """Return a folder next to the index for this bot, as the ids of updates are numbered for each bot."""
         return self._settings.index_dir / name / str(self._bot.id)
 
     async def _poll(self, stop: asyncio.Event) -> None:
@@ -399,7 +399,7 @@ class TelegramConnection:
         if not await run_until_stopped(stop, _retry_start(self._bot, webhook.set)):
             return
         self._resources.is_connected.set()
-        # The webhook stays set: other processes may serve it, and Telegram queues updates meanwhile.
+        # The webhook stays set: other processes may serve it, and Telegram queues updates in the meantime.
         await run_until_stopped(stop, webhook.watch(self._resources.on_poll))
         receiver.close()
         await self._dispatcher.finish(_GRACE_PERIOD_SECONDS)

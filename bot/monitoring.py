@@ -52,33 +52,36 @@ class Metrics:
             registry=self.registry,
         )
         self._declines = Counter(
-            "verbatim_declines", "Questions the documents hold no answer to", registry=self.registry
+            "verbatim_declines", "Questions that the documents do not answer", registry=self.registry
         )
         self._denials = Counter(
             "verbatim_refusals",
-            "Updates of those who may not ask, or ask too much",
+            "Updates denied by access control or rate limits",
             ["why"],
             registry=self.registry,
         )
         self._uploads = Counter(
             "verbatim_uploads",
-            "Documents that people sent into their chats, by how that ended",
+            "Documents that people sent into their chats, by outcome",
             ["outcome"],
             registry=self.registry,
         )
         self._seconds = Histogram(
             "verbatim_seconds",
-            "Seconds by stage: find (documents), send (a call of Telegram), whole (an update)",
+            "Seconds by stage: find (an answer), send (a call to Telegram), whole (an update)",
             ["stage"],
             buckets=_BUCKETS_SECONDS,
             registry=self.registry,
         )
         self._errors = Counter(
-            "verbatim_telegram_errors", "Calls Telegram failed, by kind", ["kind"], registry=self.registry
+            "verbatim_telegram_errors",
+            "Failed calls to Telegram, by kind of error",
+            ["kind"],
+            registry=self.registry,
         )
         self._unreached = Counter(
             "verbatim_unreached",
-            "Updates that the documents could not be reached for",
+            "Updates not answered because the documents were unreachable",
             registry=self.registry,
         )
         self._reachable = Gauge(
@@ -86,7 +89,7 @@ class Metrics:
         )
         self._reachable.set(1)
         self._unfinished = Gauge(
-            "verbatim_updates_unfinished", "Updates taken and not answered yet", registry=self.registry
+            "verbatim_updates_unfinished", "Updates received and not answered yet", registry=self.registry
         )
         self._journal_errors = Counter(
             "verbatim_journal_errors",
@@ -97,10 +100,10 @@ class Metrics:
         self._passages = Gauge("verbatim_passages", "Passages in the index", registry=self.registry)
         self._unencoded = Gauge(
             "verbatim_texts_without_vector",
-            "Texts whose meaning is not compared yet: they are found by words alone",
+            "Texts without a vector, which are found by words alone",
             registry=self.registry,
         )
-        self._index = Info("verbatim_index", "The index that answers", registry=self.registry)
+        self._index = Info("verbatim_index", "The index in use", registry=self.registry)
 
     def summary(self) -> MetricsSummary:
         """Return what the command /status shows."""

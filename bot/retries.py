@@ -85,7 +85,8 @@ def _is_surely_undelivered(error: BaseException | None) -> bool:
     if isinstance(error, RetryAfter):
         return True
     cause = error.__cause__ if error else None
-    # An error status is a refusal. It has no cause, or a TelegramError if its body could not be parsed.
+    # An error status means that Telegram rejected the call. It has no cause, or a TelegramError if its body
+    # could not be parsed.
     is_rejected = isinstance(error, NetworkError) and (cause is None or isinstance(cause, TelegramError))
     return is_rejected or isinstance(cause, _NOT_SENT)
 

@@ -196,7 +196,7 @@ class Settings(BaseSettings):
     ocr: Ocr = Field(
         default="auto",
         description="auto: read scanned pages and pictures of pages by OCR, if Tesseract is installed. off: "
-        "leave them out.",
+        "skip them.",
     )
     opensearch_url: Annotated[SecretStr, AfterValidator(_check_node_addresses)] | None = Field(
         default=None,

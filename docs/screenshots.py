@@ -42,7 +42,7 @@ FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars --lang=en"
 )
-# Left, top, right and bottom of where faces are: above the chat, and beside what is in a list.
+# Left, top, right and bottom of where faces are: above the chat, and next to what is in a list.
 FACES = ((100, 10, 210, 110), (50, 680, 170, 1400))
 FONTS = 'Roboto, "Noto Sans", "Noto Sans Arabic", "Noto Color Emoji", sans-serif'
 PATIENCE = 60.0

@@ -8,7 +8,7 @@ from typing import Self
 
 
 class ProblemKind(StrEnum):
-    """Why a file cannot be read, as far as it matters for what a person is told."""
+    """Why a file cannot be read, as far as people get different sentences."""
 
     UNSUPPORTED = "unsupported"
     """Nothing here reads its format."""
@@ -18,7 +18,7 @@ class ProblemKind(StrEnum):
     """It is scanned, in a script that OCR cannot read here."""
     EMPTY = "empty"
     TOO_LARGE = "too large"
-    """It exceeds a limit, of which a part of it would stay below."""
+    """It exceeds a size limit; its parts may not."""
     UNREADABLE = "unreadable"
     """It is damaged, or anything else."""
 
@@ -49,7 +49,7 @@ class DocumentError(RetrievalError):
 
 
 class TooManyDocumentsError(RetrievalError):
-    """A folder holds more documents than it may. None has been read."""
+    """A folder has more documents than it may. None has been read."""
 
 
 class ReadingStoppedError(RetrievalError):
@@ -69,7 +69,7 @@ class UnavailableError(RetrievalError):
 
 
 class EncoderError(RetrievalError):
-    """The sentence encoder cannot be used. Search goes on by words alone."""
+    """The sentence encoder cannot be used. Search continues by words alone."""
 
 
 @contextmanager

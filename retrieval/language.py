@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
 # The languages that are distinguished in each script. Close relatives (Wu and Mandarin, Gulf and Standard
-# Arabic) are left out: ranking treats them alike.
+# Arabic) are missing: ranking treats them alike.
 _LANGUAGES = {
     "Latin": (
         "en", "ca", "cs", "da", "de", "es", "et", "eu", "fi", "fr", "ga", "hr", "hu", "id", "it",
@@ -47,7 +47,7 @@ _SCRIPTS = {
     for name in _LANGUAGES
 }
 _SCRIPT_OF = {language: name for name, languages in _LANGUAGES.items() for language in languages}
-# A text has so many times fewer characters in these as in other scripts.
+# A text has this many times fewer characters in these than in other scripts.
 DENSE_SCRIPTS = frozenset({"Han", "Kana", "Hangul"})
 DENSE_SCRIPT_FACTOR = 2.5
 _LETTER = regex.compile(r"\p{L}")

@@ -17,7 +17,7 @@ from retrieval.errors import ProblemKind
 
 # The unit of locations in a document: lines, unless the format has something better.
 Unit = Literal["line", "paragraph", "page", "slide", "row", "chapter", "time", "cell", "record", "message"]
-# The units of tables and records: such a document is no running text.
+# The units of tables and records: such a document is not running text.
 ROW_UNITS: frozenset[Unit] = frozenset({"row", "record"})
 # The headers that the text of a mail begins with, as "From: ...".
 SHOWN_MAIL_HEADERS = ("From", "To", "Cc", "Date")
@@ -59,7 +59,7 @@ class Page:
     """A page, row or another place of the document's unit: the offset of its text, and its label for people.
 
     The label is its number or name; of a time, hours, minutes and seconds; of a message, its number and date,
-    with a space between them, of which one may be missing.
+    separated by a space; either may be missing.
     """
 
     start: int
@@ -236,7 +236,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A file left out of the index: its path below the folder, and the reason with what to do about it.
+    """A file that was not indexed: its path below the folder, and the reason with what to do about it.
 
     `real_suffix` is as in DocumentError.
     """
@@ -313,8 +313,8 @@ class Answer:
     `citations` are ordered best first; unless `certainty` is "sure" they are the closest passages rather than
     an answer. `confidence` is from 0 to 1, comparable between questions and libraries. `suggestion` is the
     question with misspelt words corrected from the documents, or None. `asks_nothing` is True for small talk
-    and questions without content words. If a question has several `parts`, the first citations, as many as
-    these, answer one each.
+    and questions without content words. If a question has several `parts`, the first
+    citations answer one each.
     """
 
     question: str

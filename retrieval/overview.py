@@ -183,7 +183,7 @@ def _openings(sentences: Sequence[_Sentence], quote_chars: int) -> list[_Sentenc
 
 
 def _is_whole(sentence: _Sentence) -> bool:
-    """Return whether a piece is a sentence that can stand alone, not a heading, a fragment or a formula."""
+    """Return whether a piece is a sentence to quote alone, not a heading, a fragment or a formula."""
     text = sentence.text
     is_dense = script(text) in DENSE_SCRIPTS
     if len(text) < (_MIN_DENSE_CHARS if is_dense else _MIN_CHARS):

@@ -126,7 +126,7 @@ def _join_abbreviations(text: str, ends: Sequence[int], listed: _Abbreviations) 
 
 
 def _continues(text: str, end: int, listed: _Abbreviations) -> bool:
-    """Return whether a sentence goes on after what looks like its end."""
+    """Return whether a sentence continues after what looks like its end."""
     before = text[max(end - _MAX_LOOK_BEHIND, 0) : end]
     words, gap = before.split(), before[len(before.rstrip()) :]
     if not words or "\n\n" in gap:

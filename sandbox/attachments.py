@@ -1,4 +1,4 @@
-"""What users send besides text, pictures and files: recordings, polls, places, dice."""
+"""Messages of users other than text, pictures and files: recordings, polls, places, dice."""
 
 from __future__ import annotations
 

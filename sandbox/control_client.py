@@ -36,7 +36,7 @@ _REQUEST_TIMEOUT_SECONDS = 70.0
 
 
 class ControlError(Exception):
-    """The sandbox refused an action, or did not start."""
+    """The sandbox rejected an action, or did not start."""
 
 
 @dataclass(frozen=True, slots=True)

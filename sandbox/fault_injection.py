@@ -17,7 +17,7 @@ WEBHOOK_METHOD = "webhook"
 class Fault:
     """A fault of the next `times` calls of `method` ("*" for any method), after `skip` calls without it.
 
-    With `is_applied` the call takes effect and only its response is lost. The method "webhook" stands for
+    With `is_applied` the call takes effect and only its response is lost. The method "webhook" means
     deliveries to the bot: the update does not arrive, or with `is_applied` the bot's response is lost.
     `seconds` is the delay before the fault.
     """
@@ -51,7 +51,7 @@ class FaultQueue:
 
     def pop_next(self, method: str, chat_id: object = None) -> Fault | None:
         """Return the first fault that applies to this call, if any, and count it down."""
-        # "*" stands for calls only, not for webhook deliveries.
+        # "*" means calls only, not webhook deliveries.
         methods = {method.lower()} if method == WEBHOOK_METHOD else {method.lower(), "*"}
         for position, fault in enumerate(self._queue):
             if fault.method.lower() not in methods:

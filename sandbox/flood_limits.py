@@ -15,7 +15,7 @@ _GROUP_LIMIT = (20, 60.0)
 
 
 class FloodLimits:
-    """Counts sent messages if `is_on`. A refused message does not count."""
+    """Counts sent messages if `is_on`. A rejected message does not count."""
 
     def __init__(self) -> None:
         self.is_on = False

@@ -158,7 +158,7 @@ FIRST_SUPERGROUP_ID = 1_002_000_000_001
 
 @dataclass(slots=True)
 class SandboxSettings:
-    """Settings of the bot that BotFather holds in Telegram."""
+    """Settings of the bot that BotFather keeps in Telegram."""
 
     privacy: bool = True
     inline: bool = True

@@ -47,7 +47,7 @@ class UpdateQueue:
         self.has_webhook = False
         self._allowed: frozenset[str] | None = None
         self._pending: dict[int, Json] = {}
-        # Random, as after a week without updates, so that bots can tell the updates of two runs apart.
+        # Random, as after a week without updates, so that bots can distinguish the updates of two runs.
         self._next_id = first_id or random.randrange(_MIN_FIRST_ID, 2 * _MIN_FIRST_ID)  # noqa: S311  # no secret
         self._changed = asyncio.Event()
         self._waiting: asyncio.Future[None] | None = None

@@ -165,7 +165,7 @@ def is_url(url: str | None) -> bool:
         return True
     if parts.scheme not in {"http", "https"}:
         return False
-    # Telegram refuses hosts without a dot, such as "localhost".
+    # Telegram rejects hosts without a dot, such as "localhost".
     return "." in host.strip(".") and ".." not in host
 
 

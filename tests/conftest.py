@@ -32,7 +32,7 @@ _left_out = pytest.StashKey[int]()
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Change the number of examples and the order; leave out tests with OpenSearch, unless -m names them."""
+    """Change the number of examples and the order; skip tests with OpenSearch, unless -m names them."""
     factor = float(os.environ.get("VERBATIM_EXAMPLES", "1"))
     for test in {item.function for item in items if isinstance(item, pytest.Function)}:
         if factor != 1 and is_hypothesis_test(test):
@@ -51,7 +51,7 @@ def order_for_workers(items: Sequence[pytest.Item], workers: int) -> list[pytest
 
     pytest-xdist gives every worker an equal part of the list, and who has finished takes from the end of
     another's. Tests that start processes mostly wait. They are dealt to all workers but one, a module at a
-    time, as a module shares processes. The last worker computes meanwhile.
+    time, as a module shares processes. The last worker computes in the meantime.
     """
     modules: dict[str, list[pytest.Item]] = {}
     others: list[pytest.Item] = []
@@ -92,6 +92,6 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print how many tests were left out, and how to run them."""
+    """Print how many tests were skipped, and how to run them."""
     if count := config.stash.get(_left_out, 0):
-        terminalreporter.write_line(f"{count} tests against OpenSearch were left out: make test-opensearch")
+        terminalreporter.write_line(f"{count} tests against OpenSearch were skipped: make test-opensearch")

@@ -89,7 +89,7 @@ def test_generated_tables_are_up_to_date(name: str) -> None:
 
 def test_every_format_is_documented() -> None:
     """The page on documents lists exactly the formats that have a loader."""
-    (formats,) = re.findall(r"^.*It reads (`\.\w+`.*?), in any language", DOCUMENTS, re.MULTILINE)
+    (formats,) = re.findall(r"^.*Verbatim reads (`\.\w+`.*?), in any language", DOCUMENTS, re.MULTILINE)
     assert set(LOADERS) == set(re.findall(r"`(\.\w+)`", formats))
 
 

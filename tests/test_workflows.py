@@ -51,7 +51,7 @@ def _commands() -> str:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_yaml_file_can_be_read(path: Path) -> None:
-    """Every YAML file holds a mapping."""
+    """Every YAML file is a mapping."""
     assert isinstance(_read(path), dict)
 
 

@@ -1,4 +1,4 @@
-"""Lists, exports and deletes the documents of single chats, for the operator."""
+"""Lists, exports and deletes the documents of chats, for the operator."""
 
 import zipfile
 from collections.abc import Iterator

@@ -39,7 +39,7 @@ class CommandGroup(click.Group):
 
 
 list_all_option = click.option(
-    "--list-all", is_flag=True, help="List every file that is not read, also those that are no documents."
+    "--list-all", is_flag=True, help="List every file that is not read, also files in unsupported formats."
 )
 docs_option = click.option(
     "--docs",
@@ -100,7 +100,7 @@ def ask(
 def chat(docs: Path | None) -> None:
     """Ask and answer in the terminal.
 
-    An empty line shows the next quote, /help explains, quit or Ctrl-D ends.
+    An empty line shows the next quote, /help shows help, quit or Ctrl-D ends.
     """
     from bot.cli import questions
 
@@ -123,11 +123,14 @@ def chat(docs: Path | None) -> None:
 def index(docs: Path | None, *, fresh: bool, list_all: bool) -> None:
     """Read the documents and save their index.
 
-    All documents are read again; vectors of unchanged texts are kept, and what OCR has read of unchanged
-    files. Ctrl-C while texts are encoded or scans are read keeps what was done, and the next run
-    continues. With OPENSEARCH_URL only changed documents are read, and the new index replaces the old
-    one when complete. Files that cannot be read are listed with the reason; others that are no
-    documents are counted, and listed with --list-all.
+    All documents are read again. Vectors of unchanged texts and OCR results of unchanged files are kept.
+    Ctrl-C while texts are encoded or scans are read keeps what was done, and the next run continues.
+
+    With OPENSEARCH_URL only changed documents are read, and the new index replaces the old one when complete.
+
+    Files that cannot be read are listed with the reason. Files in unsupported formats are counted, and listed
+    with --list-all.
+
     Exit codes: 0; 1 if the index or vectors cannot be saved; 2 for a wrong option or setting, or if no
     document can be read.
     """
@@ -207,7 +210,7 @@ _WITH_NEGATIVE_IDS = {"ignore_unknown_options": True}
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each chat.")
 @click.pass_context
 def collections(context: click.Context, *, as_json: bool) -> None:
-    """List the documents that belong to single chats; export or delete those of one.
+    """List the chats that have documents of their own; export or delete the documents of one.
 
     `verbatim collections export CHAT FILE` writes them to a ZIP file, `verbatim collections delete CHAT`
     deletes them with all that is kept about them. The bot may be running.

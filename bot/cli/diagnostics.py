@@ -38,14 +38,14 @@ _NO_ENCODER = (
 
 
 _NO_OCR = (
-    "Tesseract is not installed: scanned pages and pictures are left out. On Debian, `apt install "
+    "Tesseract is not installed: scanned pages and pictures are skipped. On Debian, `apt install "
     "tesseract-ocr tesseract-ocr-eng` installs it; each language has a package"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What was checked, whether it is ready (None: only a note), and one line about it."""
+    """The subject of a check, whether it is ready (None: only a note), and one line about it."""
 
     topic: str
     ok: bool | None
@@ -55,7 +55,7 @@ class CheckResult:
 def run_checks(settings: Settings, folder: Path, *, list_all: bool = False) -> Iterator[CheckResult]:
     """Yield the results one by one; this waits for Telegram and reads the documents.
 
-    With `list_all`, files that are no documents are listed, not only counted.
+    With `list_all`, files in unsupported formats are listed, not only counted.
     """
     problems = startup_problems(settings)
     yield (
@@ -116,7 +116,7 @@ async def _check_index(
     return [
         CheckResult("documents", ok=is_filled, message=summary),
         *(
-            CheckResult("left out", ok=None, message=line)
+            CheckResult("skipped", ok=None, message=line)
             for line in (all_problem_lines if list_all else problem_lines)(library.problems)
         ),
         CheckResult("index", ok=True, message=f"passages: {library.passages}{languages}, in {index_name}"),
@@ -136,7 +136,7 @@ async def _index_name(cluster: ClusterClient, alias: str) -> str:
 
 
 def _format_age(seconds: float) -> str:
-    """Return an age in the largest unit of which there are at least two."""
+    """Return an age in the largest unit that gives at least 2."""
     for unit, name in ((_DAY_SECONDS, "days"), (_HOUR_SECONDS, "hours"), (_MINUTE_SECONDS, "minutes")):
         if seconds >= 2 * unit:
             return f"{seconds / unit:.0f} {name}"
@@ -177,7 +177,7 @@ def _check_token(settings: Settings) -> CheckResult:
         message = f"{api} does not know TELEGRAM_TOKEN: check it with @BotFather"
         return CheckResult("token", ok=False, message=f"{message}, and TELEGRAM_TEST_ENVIRONMENT")
     return CheckResult(
-        "token", ok=False, message=f"{api} refuses for now (status {response.status_code}): try again"
+        "token", ok=False, message=f"{api} is not available (status {response.status_code}): try again"
     )
 
 
@@ -204,7 +204,7 @@ def _check_documents(settings: Settings, folder: Path, *, list_all: bool) -> Ite
     else:
         yield CheckResult("documents", ok=False, message=no_documents_message(folder))
     for line in (all_problem_lines if list_all else problem_lines)(library.problems):
-        yield CheckResult("left out", ok=None, message=line)
+        yield CheckResult("skipped", ok=None, message=line)
     languages = f" ({', '.join(library.languages)})" if library.languages else ""
     yield CheckResult("index", ok=True, message=f"passages: {library.passages}{languages}")
     yield meaning or _check_vectors(library)
@@ -213,7 +213,7 @@ def _check_documents(settings: Settings, folder: Path, *, list_all: bool) -> Ite
 
 def _check_ocr(settings: Settings, library: LocalLibrary) -> CheckResult:
     if settings.ocr == "off":
-        return CheckResult("ocr", ok=None, message="off by OCR: scanned pages are left out")
+        return CheckResult("ocr", ok=None, message="OCR=off: scanned pages are skipped")
     if not tesseract.is_available():
         return CheckResult("ocr", ok=None, message=_NO_OCR)
     pages = sum(len(file.pages) for file in library.unread_scans)
@@ -230,9 +230,7 @@ def _check_ocr(settings: Settings, library: LocalLibrary) -> CheckResult:
 def _load_encoder(settings: Settings) -> tuple[Encoder | None, CheckResult | None]:
     """Return the encoder, or None and why there is none."""
     if settings.meaning == "off":
-        return None, CheckResult(
-            "meaning", ok=None, message="off by MEANING: answers are found by words alone"
-        )
+        return None, CheckResult("meaning", ok=None, message="MEANING=off: answers are found by words alone")
     if not is_installed():
         return None, CheckResult("meaning", ok=None, message=_NO_ENCODER)
     try:

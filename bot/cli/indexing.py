@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 _MAX_VECTORS_BEFORE_ANSWERS = 20_000
 # More are announced, as they take some seconds at least.
 _MIN_VECTORS_ANNOUNCED = 50
-_VECTORS_PER_MINUTE = 400
+# About 40 a second on one core.
+_VECTORS_PER_MINUTE = 2_400
 # They take some minutes.
 _MAX_PAGES_BEFORE_ANSWERS = 40
 
@@ -130,7 +131,7 @@ def encode_missing(library: LocalLibrary) -> None:
     if missing >= _MIN_VECTORS_ANNOUNCED and not sys.stderr.isatty():
         minutes = max(round(missing / _VECTORS_PER_MINUTE), 1)
         about = "a minute" if minutes == 1 else f"{minutes} minutes"
-        click.echo(f"comparing the meanings of {missing:,} texts, once; this may take {about}", err=True)
+        click.echo(f"encoding {missing:,} texts, once; this takes about {about}", err=True)
     # If the encoder cannot be loaded, it has logged why.
     with contextlib.suppress(EncoderError), progress_bar("Encoding") as progress:
         library.encode(progress, threads=os.cpu_count() or 1)
@@ -162,16 +163,16 @@ def print_problems(
     list_with: str | None = None,
     list_all: bool = False,
 ) -> None:
-    """List the files that were left out, or only count them and name the command that lists them.
+    """List the skipped files, or only count them and name the command that lists them.
 
-    With `list_all`, files that are no documents are listed, too; else they are counted by kind.
+    With `list_all`, files in unsupported formats are listed, too; else they are counted by kind.
     """
     count = len(library.problems)
     if list_with and count:
         files = "1 file was" if count == 1 else f"{count:,} files were"
-        click.echo(f"{files} left out; `{list_with}` says why", err=True)
+        click.echo(f"{files} skipped; `{list_with}` says why", err=True)
     for line in (all_problem_lines if list_all else problem_lines)(() if list_with else library.problems):
-        click.echo(f"left out {line}", err=True)
+        click.echo(f"skipped {line}", err=True)
     if not library.sources:
         click.echo(no_documents_message(folder), err=True)
 
@@ -281,6 +282,6 @@ def _index_cluster(settings: Settings, folder: Path, *, fresh: bool, list_all: b
 
 def _print_counts(library: "LocalLibrary | ClusterLibrary") -> None:
     languages = f" in {', '.join(library.languages)}" if library.languages else ""
-    left_out = f"; {len(library.problems)} left out" if library.problems else ""
+    left_out = f"; {len(library.problems)} skipped" if library.problems else ""
     counts = f"{count_noun(len(library.sources), 'document')}, {count_noun(library.passages, 'passage')}"
     print_text(f"{counts}{languages}{left_out}")

@@ -1,4 +1,4 @@
-"""What all commands print alike, and the exit codes that they share."""
+"""Output and exit codes that all commands share."""
 
 import sys
 from typing import TextIO

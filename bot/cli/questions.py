@@ -151,7 +151,7 @@ def render_citation(citation: Citation, texts: Texts, style: TerminalStyle) -> s
         return f"{texts.scan_hard_to_read}\n  {_dim(visible_line(f'— {location}'), style)}"
     quote = render_quote(citation, f"{location_below_question(citation, texts)} · {names}", style)
     question = visible_line(question_above(citation))
-    # Without colours and bars, brackets tell that this is no part of the quote.
+    # Without colours and bars, brackets show that this is not part of the quote.
     asked = click.style(question, bold=True) if style.styled else f"[{question}]"
     return f"{asked}\n{quote}" if question else quote
 
@@ -284,13 +284,13 @@ async def _render_overview(source: Source, library: SingleLibrary, texts: Texts,
     return "\n\n".join(parts)
 
 
-# A line that begins like this is no question but a command, such as those of the bot in Telegram.
+# A line that begins like this is a command, not a question, such as those of the bot in Telegram.
 _COMMAND = re.compile(r"\s*/[a-z]\w*(\s|$)", re.IGNORECASE)
 # A line of one of these words ends the chat.
 _QUIT = frozenset({"quit", "exit", "/quit", "/exit"})
 _CHAT_HELP = """\
 Write a question, and the documents are searched for the sentences that answer it.
-Enter alone shows the next quote. "And when was that?" asks on about the question before. quit or Ctrl-D ends.
+Enter alone shows the next quote. "And when was that?" is taken as a follow-up. quit or Ctrl-D ends.
 The commands of the bot in Telegram, such as /search and /sources, do not work here.
 """
 
@@ -323,7 +323,7 @@ def ask(docs: Path | None, question: str | BinaryIO, quotes: int, *, as_json: bo
             sys.exit(0 if print_answer(question) else 1)
         for number, line in enumerate(_read_lines(question)):
             if not as_json:
-                # Several passages may answer one question: without it, they cannot be told apart.
+                # Several passages may answer one question: without it, they cannot be assigned to one.
                 separator = "\n" if number else ""
                 print_text(f"{separator}Question: {line}\n")
             print_answer(line)
@@ -389,7 +389,7 @@ async def _answer_line(library: "LocalLibrary | ClusterLibrary", line: str, earl
     if alone.answered or earlier is None:
         return alone
     follow_up = await library.answer(line, earlier=earlier)
-    # Words of the earlier question are no answer to a line of unknown words.
+    # Words of the earlier question do not answer a line of unknown words.
     return follow_up if follow_up.answered or alone.asks_nothing else alone
 
 

@@ -1,4 +1,7 @@
-"""Answers the question in the caption of a document that was sent into a chat."""
+"""Answers the question in the caption of a document that was sent into a chat.
+
+`bot/handlers/questions.py` does the same for messages.
+"""
 
 import contextlib
 from collections.abc import Callable
@@ -37,7 +40,7 @@ class Caption:
 
 
 class CaptionAnswers:
-    """Answers captions from what their chats ask, outside of the update that they came with."""
+    """Answers captions from what their chats search, outside of the update that they came with."""
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class CaptionAnswers:
         library: Callable[[], SingleLibrary],
         chat_actions: ChatActions,
     ) -> None:
-        """`library` returns what chats ask beside their own documents."""
+        """`library` returns what chats search in addition to their own documents."""
         self._bot = bot
         self._chat_documents = chat_documents
         self._metrics = metrics
@@ -57,7 +60,7 @@ class CaptionAnswers:
     async def answer(self, caption: Caption) -> None:
         """Answer the question that came with a document, as a reply to it, where its buttons find it.
 
-        A caption that is no question, such as "minutes of May", gets an answer only if that is sure.
+        A caption that is not a question, such as "minutes of May", gets an answer only if that is sure.
         """
         with self._chat_actions.show_in(self._bot, caption.chat_id):
             reply = await self._render(caption)

@@ -1,15 +1,15 @@
-"""The documents that belong to one chat: kept on disk, opened when asked, deleted on request or when unused.
+"""The documents of one chat: kept on disk, opened when searched, deleted on request or when unused.
 
 Each chat with documents has a folder `COLLECTIONS_DIR/<bot id>/<chat id>/`:
 
     files/@<chat id>/    the documents
     index/               their saved index, with vectors
     uploads/             documents that were accepted and have not been read yet
-    collection.json      who added which document, what is asked, and when the bot left the group
+    collection.json      who added which document, what is searched, and when the bot left the group
     used                 modified at the last question
     unencoded            there while vectors are missing
 
-Several processes may share it. A lock file beside the folder admits one writer at a time; readers see the
+Several processes may share it. A lock file next to the folder admits one writer at a time; readers see the
 index that was saved last. Whoever deletes the folder deletes `uploads` first: that stops a process that is
 reading one of them, and holds the lock.
 """
@@ -43,7 +43,7 @@ from retrieval.model import Source, chat_folder
 _log = logging.getLogger(__name__)
 
 Scope: TypeAlias = Literal["both", "own", "library"]
-"""What a chat searches: its own documents and the library, or one of them."""
+"""The documents that a chat searches: its own and the library, or one of them."""
 
 # As many texts are encoded in ten seconds or so, and somebody who has just sent a document waits for them.
 _MAX_URGENT_TEXTS = 400
@@ -67,7 +67,7 @@ class AddedBy:
 
 @dataclass(frozen=True, slots=True)
 class ChatRecord:
-    """What `collection.json` holds. `left_at` is when the bot left the group (POSIX time), or None."""
+    """The content of `collection.json`. `left_at` is when the bot left the group (POSIX time), or None."""
 
     scope: Scope = "both"
     added: dict[str, AddedBy] = field(default_factory=dict)
@@ -152,7 +152,7 @@ class ChatSize:
 
 @dataclass(frozen=True, slots=True)
 class SearchedDocuments:
-    """What a chat searches. `scope` is what it has chosen, None for a chat without documents of its own."""
+    """The documents that a chat searches. `scope` is its choice, None without documents of its own."""
 
     library: AnyLibrary
     scope: Scope | None = None
@@ -160,7 +160,7 @@ class SearchedDocuments:
 
 @dataclass(frozen=True, slots=True)
 class _SavedRecord:
-    """What `collection.json` held when it was read; `state` changes when it is written."""
+    """The content of `collection.json` when it was read; `state` changes when it is written."""
 
     state: object
     record: ChatRecord
@@ -319,7 +319,7 @@ class ChatDocumentStore:
         if not await in_thread(encode):
             return False
         if state != _saved_state(paths, self._quote_chars):
-            # A document was added meanwhile.
+            # A document was added in the meantime.
             return not paths.folder.exists()
         # Other processes see the vectors once they open the index again.
         with contextlib.suppress(OSError):
@@ -388,7 +388,7 @@ class ChatDocumentStore:
         return len(sizes), sum(size.files for size in sizes), sum(size.bytes for size in sizes)
 
     def note_use(self, chat_id: int) -> None:
-        """Note that a chat has asked its documents."""
+        """Note that a chat has searched its documents."""
         used = self.paths(chat_id).used
         with contextlib.suppress(OSError):
             if not used.exists() or time.time() - used.stat().st_mtime > _USED_INTERVAL_SECONDS:
@@ -445,7 +445,7 @@ class ChatDocumentStore:
     def migrate(self, old: int, new: int) -> bool:
         """Move the documents of a group to the supergroup that it has become; return whether it had any.
 
-        Blocks; raises OSError. Telegram tells both groups of it, so the second call finds nothing.
+        Blocks; raises OSError. Telegram informs both groups, so the second call finds nothing.
         """
         with self.locked(old) as source, self.locked(new) as target:
             if not source.folder.exists() or target.folder.exists():
@@ -495,7 +495,7 @@ class ChatDocumentStore:
             except OSError as error:
                 _log.warning("The documents of chat %d cannot be deleted (%s)", chat, error.strerror)
         if deleted:
-            _log.info("Deleted the documents of %d chats that were due", deleted)
+            _log.info("Deleted the documents of %d chats (unused, or bot removed)", deleted)
         return deleted
 
     def _is_due(self, chat_id: int) -> bool:

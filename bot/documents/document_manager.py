@@ -50,7 +50,7 @@ class DocumentManager:
     """Keeps a library up to date with its folder, one change at a time, while the bot answers from it.
 
     `reopen` returns an updated library, and may call a function with the number of files read and their
-    total meanwhile; `swap`, and then `save`, are called with the library.
+    total while it reads; `swap`, and then `save`, are called with the library.
     """
 
     def __init__(
@@ -173,7 +173,7 @@ _RESCAN_SECONDS = 30.0
 
 
 async def watch(manager: DocumentManager) -> None:
-    """Reload the library after each change of its folder, for ever."""
+    """Reload the library after each change of its folder, until cancelled."""
     while True:
         try:
             async for _ in awatch(
@@ -242,7 +242,7 @@ class BackgroundEncoding:
         await self._is_idle.wait()
 
     async def run(self) -> None:
-        """Encode texts, for ever. When cancelled, wait for the current batch first."""
+        """Encode texts until cancelled; then wait for the current batch first."""
         while True:
             await self._has_work.wait()
             self._has_work.clear()
@@ -304,7 +304,7 @@ class BackgroundOcr:
         self._has_work.set()
 
     async def run(self) -> None:
-        """Read scanned pages, for ever. When cancelled, the page that is being read is given up."""
+        """Read scanned pages until cancelled; the page that is being read is then given up."""
         if not await in_thread(tesseract.is_available):
             return
         while True:

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 def encoder_for(settings: Settings) -> Encoder | None:
-    """Return the encoder, or None when embeddings are off or not available; a failure is logged.
+    """Return the encoder; None with MEANING=off or if none is installed. A failure is logged.
 
     Its weights are read when it is first used.
     """
@@ -86,8 +86,8 @@ async def open_cluster_library(
 
 
 def no_documents_message(folder: Path | str) -> str:
-    """Return a line that a folder or cluster has no documents, with what to do."""
+    """Return the line for a folder or cluster without documents, which says what to do."""
     return (
-        f"{folder} holds no document that can be read: put some there (.pdf, .docx, .md, .txt ...), "
+        f"{folder} has no document that can be read: put some there (.pdf, .docx, .md, .txt ...), "
         "or name another folder"
     )

@@ -1,6 +1,6 @@
 """Reads documents that people have sent into their chats, in the background, whatever happens to the process.
 
-An upload is saved to disk when it is accepted, and deleted when its reader has been told how it ended. A
+An upload is saved to disk when it is accepted, and deleted when the chat has a message with the result. A
 process that starts continues with the uploads it finds.
 """
 
@@ -114,7 +114,7 @@ class UploadQueue:
         *,
         max_documents: int | None = None,
     ) -> None:
-        """`library` returns what chats ask beside their own documents.
+        """`library` returns what chats search in addition to their own documents.
 
         A chat may have `max_documents`, also in archives and mails.
         """
@@ -130,7 +130,7 @@ class UploadQueue:
         self._tasks: set[asyncio.Task[None]] = set()
         self._started: set[tuple[int, int]] = set()
         self._encoding = asyncio.Lock()
-        # One page of one chat at a time: the others' documents are read meanwhile.
+        # One page of one chat at a time: the others' documents are read in the meantime.
         self._scanning = asyncio.Lock()
         self._scans: dict[tuple[int, int], Scan] = {}
         self._encoders: dict[int, asyncio.Task[None]] = {}
@@ -184,7 +184,7 @@ class UploadQueue:
         return paths.upload(message_id).exists() or paths.question(message_id).exists()
 
     async def run(self) -> None:
-        """Continue with the uploads on disk and with missing vectors, and wait for others, for ever.
+        """Continue with the uploads on disk and missing vectors, then wait for others, until cancelled.
 
         Uploads that another process has left are taken over after a while.
         """
@@ -226,7 +226,7 @@ class UploadQueue:
         return [chat for chat in chat_documents.chats() if chat_documents.paths(chat).unencoded.exists()]
 
     async def _run(self, upload: Upload) -> None:
-        """Read an upload, tell how it ended, and answer its caption when the others of its chat are read."""
+        """Read an upload, report the result, and answer its caption when the others of its chat are read."""
         record = self._chat_documents.paths(upload.chat).upload(upload.id)
         lock = self._chats.setdefault(upload.chat, asyncio.Lock())
         async with lock:
@@ -255,7 +255,11 @@ class UploadQueue:
                     if is_locked:
                         await work(upload)
             except TelegramError as error:
-                _log.warning("An upload is tried again later: %s", type(error).__name__)
+                _log.warning(
+                    "Telegram unreachable (%s); retrying an upload in %.0f s",
+                    type(error).__name__,
+                    _RETRY_SECONDS,
+                )
                 await asyncio.sleep(_RETRY_SECONDS)
             except Exception:  # noqa: BLE001  # no upload may stop the others
                 _log.exception("An upload could not be read")
@@ -272,16 +276,16 @@ class UploadQueue:
             return self._is_stopping or not record.exists()
 
         progress = _Progress(self._bot, upload, record, texts_for(upload.language))
-        # The documents of the chat may be deleted meanwhile.
+        # The documents of the chat may be deleted in the meantime.
         with contextlib.suppress(FileNotFoundError):
             async with progress, self._scanning:
                 for file in scan.files:
                     await in_thread(partial(scan.library.read_scan, file, stop=must_stop))
 
     async def _complete(self, upload: Upload, *, is_scanned: bool = False) -> None:
-        """Read an upload and tell how it ended, or note its pages that wait for OCR in `_scans`.
+        """Read an upload and report the result, or note its pages that wait for OCR in `_scans`.
 
-        `is_scanned` means that OCR has had its turn.
+        `is_scanned` means that OCR has finished.
         """
         paths, texts = self._chat_documents.paths(upload.chat), texts_for(upload.language)
         record = paths.upload(upload.id)
@@ -303,7 +307,7 @@ class UploadQueue:
                 if self.waiting(upload.chat) == 1:
                     await self._wait_for_vectors(upload.chat, _MAX_VECTOR_WAIT_SECONDS)
         if text is None or not record.exists():
-            # The documents of the chat were deleted meanwhile, and the message says so.
+            # The documents of the chat were deleted in the meantime, and the message says so.
             return
         self._metrics.count_upload(outcome)
         await self._tell(upload, text)
@@ -324,11 +328,11 @@ class UploadQueue:
             await asyncio.wait({encoding}, timeout=min(left, _VECTOR_CHECK_SECONDS))
 
     async def _answer_saved(self, upload: Upload) -> None:
-        """Answer the question in the caption of an upload that has been read or refused."""
+        """Answer the question in the caption of an upload that has been read or rejected."""
         with self._chat_actions.show_in(self._bot, upload.chat):
             await self._wait_for_vectors(upload.chat, _MAX_VECTOR_WAIT_FOR_CAPTION_SECONDS)
         if not self._chat_documents.paths(upload.chat).question(upload.id).exists():
-            # The documents of the chat were deleted meanwhile.
+            # The documents of the chat were deleted in the meantime.
             return
         caption = Caption(upload.chat, upload.id, upload.name, upload.question, upload.language)
         await self.captions.answer(caption)
@@ -395,10 +399,10 @@ class UploadQueue:
             raise UploadRejectedError(rejection_of(error, texts_for(upload.language))) from error
 
     def _read(self, upload: Upload, texts: Texts, *, is_scanned: bool) -> FormattedText | Scan | None:
-        """Add the file to the documents, read it, and return what to tell, None if it was deleted. Blocks.
+        """Add the file to the documents, read it, and return what to report, None if it was deleted. Blocks.
 
         Returns what waits for OCR, if there is any. Raises UploadRejectedError if it cannot be read; an
-        earlier version of it is then kept. With `is_scanned` it was added before, and OCR has had its turn.
+        earlier version of it is then kept. With `is_scanned` it was added before, and OCR has finished.
         """
         with self._chat_documents.locked(upload.chat) as paths:
             is_wanted = paths.upload(upload.id).exists()
@@ -611,7 +615,7 @@ def _problem_of(library: LocalLibrary, upload: Upload) -> Problem | None:
     problem_of_file = next((problem for problem in problems if problem.name == name), None)
     if problem_of_file or not is_archive_name(name) or sources_in_upload(library.sources, name):
         return problem_of_file
-    # One that could have been read tells more than one of an unknown kind.
+    # A problem of a supported file says more than one of an unsupported file.
     return min(problems, key=lambda problem: problem.kind is ProblemKind.UNSUPPORTED, default=None)
 
 
@@ -623,7 +627,7 @@ def rejection_of(error: OSError, texts: Texts) -> UploadRejection:
 
 
 def _left_out(problems: Sequence[Problem], upload: str, texts: Texts) -> FormattedText:
-    """Return the files in an upload that were left out, with the reasons for the first of them."""
+    """Return the files in an upload that were skipped, with the reasons for the first of them."""
     listing = plain(f"\n\n{texts.files_left_out(len(problems))}" if problems else "")
     for problem in problems[:_MAX_PROBLEMS]:
         name = file_name(problem.name.removeprefix(f"{upload}/"), texts)
@@ -632,9 +636,9 @@ def _left_out(problems: Sequence[Problem], upload: str, texts: Texts) -> Formatt
 
 
 def _describe(library: LocalLibrary, upload: Upload, texts: Texts) -> FormattedText:
-    """Return that a document was read, with its number of pages if it has any.
+    """Return the text for a document that was read, with its number of pages if it has any.
 
-    Of an archive or a mail, it is the number of documents, and the files that were left out.
+    Of an archive or a mail, it is the number of documents, and the files that were skipped.
     """
     name = chat_document_name(upload.chat, upload.name)
     problems = [problem for problem in library.problems if is_in_upload(problem.name, name)]

@@ -23,7 +23,7 @@ _MAX_BUCKETS = 4096
 
 
 class Verdict(Enum):
-    """Whether an update is within a rate limit; the user is notified of the first refusal only."""
+    """Whether an update is within a rate limit; the user is notified of the first denial only."""
 
     ADMITTED = "admitted"
     DENIED_WITH_NOTICE = "denied with notice"
@@ -108,7 +108,7 @@ class AccessControl:
         chat, user, message = update.effective_chat, update.effective_user, update.effective_message
         if user is not None and user.id in self.admins:
             return True
-        # Two bots could answer each other for ever. Messages of channels and anonymous admins have a bot as
+        # Two bots could answer each other endlessly. Messages of channels and anonymous admins have a bot as
         # user, too, but also a `sender_chat`.
         if user is not None and user.is_bot and (message is None or message.sender_chat is None):
             return False
@@ -147,13 +147,13 @@ async def _dismiss(update: Update, *, with_notice: bool = False) -> None:
 
 
 async def is_group_admin(group_id: int, user_id: int, context: BotContext) -> bool:
-    """Return whether a user administers a group; False if Telegram does not tell."""
+    """Return whether a user administers a group; False if Telegram does not answer."""
     member = await _member(group_id, user_id, context)
     return member is not None and member.status in {ChatMember.OWNER, ChatMember.ADMINISTRATOR}
 
 
 async def is_member(group_id: int, user_id: int, context: BotContext) -> bool:
-    """Return whether a user is in a group; False if Telegram does not tell."""
+    """Return whether a user is in a group; False if Telegram does not answer."""
     member = await _member(group_id, user_id, context)
     if member is None or member.status in {ChatMember.LEFT, ChatMember.BANNED}:
         return False
@@ -165,5 +165,5 @@ async def _member(group_id: int, user_id: int, context: BotContext) -> ChatMembe
     try:
         return await context.bot.get_chat_member(group_id, user_id)
     except TelegramError as error:
-        _log.info("Telegram does not tell whether a user is in a group: %s", error.message)
+        _log.info("Cannot check group membership: %s", error.message)
         return None

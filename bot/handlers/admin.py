@@ -30,7 +30,7 @@ _MAX_REASON_UNITS = 200
 
 
 async def status(update: Update, context: BotContext) -> None:
-    """Show the state of the bot: documents, index, answers, and files left out."""
+    """Show the state of the bot: documents, index, answers, and skipped files."""
     texts, metrics, library = context.recipient(update).texts, context.metrics, context.state.library
     figures, minutes = metrics.summary(), round(time.monotonic() - metrics.started_at) // 60
     text = texts.status(
@@ -54,7 +54,7 @@ async def status(update: Update, context: BotContext) -> None:
 
 
 def _problems(problems: Sequence[Problem], texts: Texts) -> FormattedText:
-    """Return the number of files that were left out, and the reasons for the first of them."""
+    """Return the number of skipped files, and the reasons for the first of them."""
     listing = plain(f"\n\n{texts.files_left_out(len(problems))}" if problems else "")
     for name, reason in islice(named_problems(problems), _MAX_PROBLEMS):
         named = file_name(name, texts) + ": " if name else FormattedText()
@@ -120,7 +120,7 @@ async def _add_document(
     texts: Texts,
     progress: Callable[[int, int], None],
 ) -> Callable[[str], str]:
-    """Return the reply as a function of the name; raise DocumentError if the document is refused."""
+    """Return the reply as a function of the name; raise DocumentError if the document is rejected."""
     name = document.name
     if not is_valid_document_name(name, pictures=context.state.reads_pictures):
         raise DocumentError(name, texts.file_name_not_allowed)

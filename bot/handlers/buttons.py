@@ -83,7 +83,7 @@ def _is_current(answer: Answer, press: AnswerPress) -> bool:
     if press.action is AnswerAction.PLACES:
         return True
     if not answer.answered and press.action not in _ACTIONS_WITHOUT_ANSWER:
-        # The corrected question may be declined, too, and that refusal is shown.
+        # The corrected question may have no answer either, which is then shown.
         return press.origin.corrected and press == AnswerPress(AnswerAction.QUOTE, origin=press.origin)
     if press.rank > len(answer.citations):
         return False

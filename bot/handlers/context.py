@@ -73,7 +73,7 @@ class SeenAlbums:
 
 
 class NameTables:
-    """Tables of names, one for each list of documents used of late."""
+    """Tables of names, one for each recently used list of documents."""
 
     def __init__(self) -> None:
         self._prepared: deque[NameTable] = deque(maxlen=_MAX_PREPARED_LISTS)
@@ -98,9 +98,8 @@ class BotState:
     """State that all handlers share; `library` is replaced when the documents change.
 
     `document_manager` is None if the documents are in a cluster. `has_files`: the folder has their files.
-    `chat_documents` are those of single chats; None if chats cannot have any. `takes_admin_documents`:
-    documents that admins send are added to the library. `reads_pictures`: OCR is there, so that pictures of
-    pages are documents.
+    `chat_documents` is None if chats cannot have any. `takes_admin_documents`: documents that admins send are
+    added to the library. `reads_pictures`: OCR is there, so that pictures of pages are documents.
     """
 
     library: SingleLibrary
@@ -156,9 +155,9 @@ class BotContext(CallbackContext[BotClient, Data, Data, BotState]):
     async def find_answer(
         self, question: str, origin: Origin = AS_WRITTEN, *, top: int = MAX_QUOTES
     ) -> Answer | None:
-        """Answer a question, or its corrected spelling; None if there is no correction any more.
+        """Answer a question, or its corrected spelling; None if there is no longer a correction.
 
-        Quotes that are unlikely to answer are left out. The time is measured.
+        Quotes that are unlikely to answer are dropped. The time is measured.
         """
         earlier = origin.earlier or None
         with self.metrics.time_stage("find"):

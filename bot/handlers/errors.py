@@ -35,7 +35,7 @@ _CANNOT_WRITE = (
 
 
 async def handle_error(update: object, context: BotContext) -> None:
-    """Log an error once and notify the user, unless Telegram refused a message to them."""
+    """Log an error once and notify the user, unless Telegram rejected a message to them."""
     error = context.error
     if isinstance(error, UnavailableError):
         # Outages are logged when they begin, not for each question.
@@ -44,7 +44,7 @@ async def handle_error(update: object, context: BotContext) -> None:
             await _notify_unreachable(update, context)
         return
     if isinstance(error, TelegramError):
-        _log.log(_log_level(error), "Telegram refused a reply: %s: %s", type(error).__name__, error.message)
+        _log.log(_log_level(error), "Telegram rejected a reply: %s: %s", type(error).__name__, error.message)
     else:
         _log.error("Unhandled exception in a handler", exc_info=error)
     if not isinstance(error, TelegramError) or (isinstance(update, Update) and update.callback_query):

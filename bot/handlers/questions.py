@@ -228,7 +228,7 @@ async def _find_and_render(
 
 
 async def _render_odd_question(text: str, context: BotContext, recipient: Recipient) -> Reply | None:
-    """Return the reply to a message that is no question to the texts; None for a question.
+    """Return the reply to a message that is not a question; None for a question.
 
     It has only links or titles of documents, or asks for the contents of a document by a part of its title.
     """
@@ -305,8 +305,8 @@ async def _render_overview(
 ) -> Reply | None:
     """Return the overview of a document, or a choice of documents; None if no document has the name.
 
-    A name such as "the article" is no name: then the document replied to is meant, or the one just sent into
-    the chat. With `is_whole`, the name must be a whole title or file name.
+    A phrase such as "the article" is not a name: then the document replied to is meant, or the one just sent
+    into the chat. With `is_whole`, the name must be a whole title or file name.
     """
     sources = context.library.sources
     if not sources:

@@ -26,7 +26,7 @@ class Texts:
     @property
     def description(self) -> str:
         return self._(
-            "Ask me anything about the documents I hold. I answer only with word-for-word quotes, "
+            "Ask me anything about the documents I have. I answer only with word-for-word quotes, "
             "each with its source, and I say so when the documents hold no answer."
         )
 
@@ -57,7 +57,7 @@ class Texts:
     @property
     def admin_commands(self) -> dict[str, str]:
         return {
-            "status": self._("How the bot is doing"),
+            "status": self._("Status of the bot"),
             "reload": self._("Read the documents again"),
         }
 
@@ -82,7 +82,7 @@ class Texts:
     @property
     def uploads_in_group(self) -> str:
         return self._(
-            "Administrators can also send me documents, as a reply to a message of mine, and I answer from "
+            "Administrators can also send me documents, as a reply to one of my messages, and I answer from "
             "them in this group only."
         )
 
@@ -128,7 +128,7 @@ class Texts:
             "telling sentences. "
             "/search finds where words occur, /sources lets you browse the documents. "
             "Reply to an answer with /why to see which words matched.\n\n"
-            "In a group, ask with /ask and your question, or reply to a message of mine; mention me if I "
+            "In a group, ask with /ask and your question, or reply to one of my messages; mention me if I "
             "can see the messages of the group. "
             "Reply to somebody’s message with /ask to ask what it says. "
             "In any other chat, type my name and a question.\n\n"
@@ -178,7 +178,7 @@ class Texts:
 
     @property
     def why_usage(self) -> str:
-        return self._("Reply to a question or to an answer of mine with /why, or write a question after it.")
+        return self._("Reply to a question or to one of my answers with /why, or write a question after it.")
 
     @property
     def unsupported_message(self) -> str:
@@ -207,7 +207,7 @@ class Texts:
     @property
     def link_not_opened(self) -> str:
         return self._(
-            "I don’t open links, I only read the documents I hold. Write me your question in words, and I’ll "
+            "I don’t open links, I only read the documents I have. Write me your question in words, and I’ll "
             "look for a quote."
         )
 
@@ -221,11 +221,11 @@ class Texts:
 
     @property
     def document_named(self) -> str:
-        return self._("You named a document of mine. Ask me something about it, or choose a heading:")
+        return self._("That is one of my documents. Ask me something about it, or choose a heading:")
 
     @property
     def documents_named(self) -> str:
-        return self._("You named documents of mine. Ask me something about them, or choose one:")
+        return self._("Those are some of my documents. Ask me something about them, or choose one:")
 
     @property
     def greeted(self) -> str:
@@ -475,7 +475,7 @@ class Texts:
     # Browsing
 
     def document_count(self, count: int) -> str:
-        return self._n("I hold {count} document:", "I hold {count} documents:", count).format(count=count)
+        return self._n("I have {count} document:", "I have {count} documents:", count).format(count=count)
 
     def passage_count(self, count: int) -> str:
         return self._n("{count} passage", "{count} passages", count).format(count=count)
@@ -528,7 +528,7 @@ class Texts:
 
     @property
     def no_places(self) -> str:
-        return self._("No place in the documents has any of these words.")
+        return self._("None of these words occurs in the documents.")
 
     def page_of(self, number: int, count: int) -> str:
         return self._("Page {number} of {count}").format(number=number, count=count)
@@ -539,7 +539,7 @@ class Texts:
     def help_uploads(self) -> str:
         return self._(
             "Send me a document, and I answer from it too, in this chat only. In a group, its administrators "
-            "send it as a reply to a message of mine, or with my name in the caption if I can see the "
+            "send it as a reply to one of my messages, or with my name in the caption if I can see the "
             "messages of the group. "
             "/mine lists the documents of the chat, and /forget deletes them."
         )
@@ -595,7 +595,7 @@ class Texts:
         return self._("No, keep the old one")
 
     def document_kept(self, name: str) -> str:
-        return self._("I’ve kept the {name} that was here.").format(name=name)
+        return self._("I’ve kept the existing {name}.").format(name=name)
 
     def confirm_library(self, name: str) -> str:
         return self._("Where does {name} belong?").format(name=name)
@@ -639,7 +639,7 @@ class Texts:
 
     def document_is_misnamed(self, suffix: str) -> str:
         return self._(
-            "it is a {suffix} file, not what its name says; change the end of its name to {suffix} and send "
+            "it is a {suffix} file, not what its name says; rename it so that it ends in {suffix}, and send "
             "it again"
         ).format(suffix=suffix)
 
@@ -661,7 +661,7 @@ class Texts:
 
     @property
     def file_not_delivered(self) -> str:
-        return self._("Telegram does not deliver it any more; please send it again")
+        return self._("Telegram no longer has the file; please send it again")
 
     @property
     def group_admins_only(self) -> str:
@@ -762,9 +762,7 @@ class Texts:
         return "\n".join(lines).format_map(figures)
 
     def files_left_out(self, count: int) -> str:
-        return self._n("{count} file was left out:", "{count} files were left out:", count).format(
-            count=count
-        )
+        return self._n("{count} file was skipped:", "{count} files were skipped:", count).format(count=count)
 
     @property
     def reloading(self) -> str:

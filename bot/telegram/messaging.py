@@ -207,7 +207,7 @@ async def send_reply(update: Update, reply: Reply, *, to: Message | None = None)
 
 
 async def send_to(message: Message, reply: Reply) -> Message:
-    """Reply to a message, which may have been deleted meanwhile."""
+    """Reply to a message, which may have been deleted in the meantime."""
     return await message.reply_text(
         reply.text,
         entities=reply.entities or None,
@@ -231,7 +231,7 @@ async def edit_reply(query: CallbackQuery, reply: Reply, texts: Texts) -> str | 
 
 
 def is_unchanged(error: BadRequest) -> bool:
-    """Return whether Telegram refused an edit because it changes nothing."""
+    """Return whether Telegram rejected an edit because it changes nothing."""
     return "not modified" in error.message.lower()
 
 
@@ -274,7 +274,7 @@ class AttachedFile:
 
 
 def attached_file(message: Message) -> AttachedFile | None:
-    """Return the document or the photo of a message, which has no name, so that it gets one."""
+    """Return the document or the photo of a message. Photos have no name and get one."""
     if message.document is not None:
         document = message.document
         return AttachedFile(document.file_id, document.file_name or "", document.file_size or 0)
@@ -330,5 +330,5 @@ async def _repeat(bot: Bot, chat_id: int, action: ChatAction, topic: int | None)
 
 
 def topic_of(message: Message) -> int | None:
-    """Return the topic to write to; a chain of replies has a thread id, too, but it is no topic."""
+    """Return the topic to write to; a chain of replies has a thread id, too, but it is not a topic."""
     return message.message_thread_id if message.is_topic_message else None

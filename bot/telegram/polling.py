@@ -45,7 +45,7 @@ class _TakenError(Conflict):
 
 
 class PollingClient(Protocol):
-    """What the poller needs of a bot."""
+    """The methods of a bot that the poller calls."""
 
     async def fetch_updates(
         self, *, offset: int, limit: int, wait: int, allowed_updates: tuple[str, ...]
@@ -192,7 +192,7 @@ class Poller:
     async def _back_off(self, error: Exception, stop: asyncio.Event) -> None:
         if isinstance(error, RetryAfter):
             delay = self._outage.next_delay_seconds(
-                "Telegram asks us to wait", at_least=retry_after_seconds(error)
+                "Telegram's rate limit: waiting", at_least=retry_after_seconds(error)
             )
         elif isinstance(error, Conflict):
             self._log_conflict()

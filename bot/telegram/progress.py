@@ -65,7 +65,7 @@ class ProgressMessage:
         try:
             await self._message.edit_text(text.text, entities=text.entities or None)
         except BadRequest as error:
-            # The message was deleted meanwhile.
+            # The message was deleted in the meantime.
             if not is_unchanged(error):
                 await send_to(self._replied_to, build_reply(text))
 

@@ -78,7 +78,7 @@ _MAX_RECORD_BYTES = 40
 
 @dataclass(slots=True)
 class _File:
-    """What has been read of a file: the ids in it, and the position of the first byte not read."""
+    """The part of a file that has been read: the ids in it, and the position of the first byte not read."""
 
     ids: set[int] = field(default_factory=set)
     position: int = 0

@@ -73,7 +73,7 @@ class WebhookRegistration:
         self._outage = Outage()
 
     async def set(self) -> None:
-        """Register the webhook; raises TelegramError if it is refused."""
+        """Register the webhook; raises TelegramError if Telegram rejects it."""
         await self._bot.set_webhook(
             self._url,
             secret_token=self._secret,
@@ -82,7 +82,7 @@ class WebhookRegistration:
         )
 
     async def watch(self, on_check: Callable[[Exception | None], None]) -> None:
-        """Check the webhook every minute, for ever. `on_check` gets the error of each check, or None.
+        """Check the webhook every minute, until cancelled. `on_check` gets the error of each check, or None.
 
         Raises InvalidToken if the token has been revoked.
         """

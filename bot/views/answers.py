@@ -1,4 +1,4 @@
-"""Replies to a question: a quote with its source and buttons, the closest passages or a refusal.
+"""Replies to a question: a quote with its source and buttons, the closest passages, or no answer.
 
 Also what leads on from one: the text around a quote, a passage opened by a link, the words that counted.
 """
@@ -109,7 +109,7 @@ def render_quote(answer: Answer, rank: int, recipient: Recipient, origin: Origin
 
 
 def with_scope_note(body: FormattedText, recipient: Recipient) -> FormattedText:
-    """Add the line that tells what was searched, if it was not everything."""
+    """Add a line that names what was searched, if that was not everything."""
     return body + f"\n\n{recipient.scope_note}" if recipient.scope_note else body
 
 
@@ -287,7 +287,7 @@ def source_line(
 ) -> FormattedText:
     """Return the location of a quote, linked to its passage, its files, and a note on altered characters.
 
-    The heading is left out if it asks and is shown above the quote.
+    The heading is dropped if it is a question and is shown above the quote.
     """
     locate = location_below_question if is_below_question else citation_location
     line = _location_and_file(citation.passage, locate(citation, recipient.texts), recipient)
@@ -400,7 +400,7 @@ def render_term_weights(weights: Sequence[TermWeight], texts: Texts) -> Reply:
 
 
 def render_answer(answer: Answer, recipient: Recipient, origin: Origin = AS_WRITTEN) -> Reply:
-    """Show the best quote, the closest passages, or a refusal with what may help."""
+    """Show the best quote, the closest passages, or that there is no answer, with what may help."""
     if not answer.citations or answer.certainty == "none":
         return _render_no_answer(answer, recipient, origin)
     if answer.answered and answer.parts > 1:
@@ -467,7 +467,7 @@ def _numbered_quote(citation: Citation, number: int | None, recipient: Recipient
 def _render_no_answer(answer: Answer, recipient: Recipient, origin: Origin) -> Reply:
     """Say why there is no answer; offer near headings, a corrected spelling and the closest passages."""
     texts = recipient.texts
-    # A button below the answer to a suggestion could not tell which of two suggestions it means.
+    # A button below the answer to a suggestion could not identify which of two suggestions it means.
     no_answer = explain_no_answer(answer, texts, can_suggest=not origin.corrected)
     body = plain(no_answer.text)
     if no_answer.near:

@@ -160,7 +160,7 @@ def _heading_button(source: Source, section: Section, depth: int) -> InlineKeybo
 
 
 def _visible_label(heading: str) -> str:
-    """Return a heading for a button; Telegram refuses buttons without a visible character."""
+    """Return a heading for a button; Telegram rejects buttons without a visible character."""
     text = one_line(heading, _MAX_BUTTON_UNITS)
     return text if any(letter.isprintable() and letter != " " for letter in text) else "…"
 

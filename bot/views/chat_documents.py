@@ -128,7 +128,7 @@ def _scope_buttons(scope: str, texts: Texts) -> list[Row]:
 
 
 def scope_note(scope: str, texts: Texts) -> str:
-    """Return the line that tells what was searched, empty if it was everything."""
+    """Return a line that names what was searched; empty if that was everything."""
     return {"own": texts.searched_own, "library": texts.searched_library}.get(scope, "")
 
 
@@ -173,7 +173,7 @@ def render_destination(name: str, texts: Texts) -> Reply:
 
 
 def document_not_added(name: str, reason: str, texts: Texts) -> FormattedText:
-    """Return that a document was refused, and why."""
+    """Return the text for a document that was rejected, with the reason."""
     return about_file(lambda file_name: texts.document_not_added(file_name, reason), name, texts)
 
 

@@ -22,19 +22,19 @@ def help_text(recipient: Recipient) -> str:
 
 
 def no_documents(recipient: Recipient) -> str:
-    """Return that there is nothing to ask; where the chat can have documents of its own, how to add one."""
+    """Return the text for an empty library, which says how to add a document if the chat can have its own."""
     if not _takes_documents(recipient):
         return recipient.texts.no_documents
     return no_own_documents(recipient.texts, in_group=recipient.in_group)
 
 
 def no_own_documents(texts: Texts, *, in_group: bool) -> str:
-    """Return that a chat has no documents of its own, and how to add one."""
+    """Return the text for a chat without documents of its own, which says how to add one."""
     return texts.no_own_documents_in_group if in_group else texts.no_own_documents
 
 
 def link_not_opened(recipient: Recipient) -> str:
-    """Return why a link alone gets no quote; where documents can be sent, that its file can be."""
+    """Return why a link alone gets no quote; where documents can be sent, the text offers that."""
     texts = recipient.texts
     return texts.link_not_opened_but_files if _takes_documents(recipient) else texts.link_not_opened
 
@@ -45,7 +45,7 @@ def _takes_documents(recipient: Recipient) -> bool:
 
 
 def _upload_note(recipient: Recipient, to_chat: str) -> str:
-    """Return what a person is told about sending documents, empty if the chat cannot send any."""
+    """Return what to say about sending documents, empty if the chat cannot send any."""
     texts = recipient.texts
     return {
         UploadTarget.NONE: "",

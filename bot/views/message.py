@@ -92,7 +92,7 @@ _QUESTION_END = regex.compile(r"[?？؟⸮][\s\"'”’»)\]]*$")
 def question_above(citation: Citation) -> str:
     """Return the heading or title above a quote on one line if it asks, which the quote then answers; or "".
 
-    "No." below a question is no answer to another one.
+    "No." below a question does not answer another one.
     """
     heading = one_line(citation.locator.heading or citation.title, MAX_TITLE_UNITS)
     is_title = heading == one_line(citation.title, MAX_TITLE_UNITS)
@@ -134,7 +134,7 @@ def _begins_with_title(citation: Citation) -> bool:
 
 
 def location_text(title: str, locator: Locator, texts: Texts) -> str:
-    """Return title, heading and page, row or lines on one line; an empty title is left out."""
+    """Return title, heading and page, row or lines on one line; an empty title is dropped."""
     parts = [title_label(title, texts)] if title else []
     return texts.list_separator.join([*parts, *_place(title, locator, texts)])
 
@@ -195,7 +195,7 @@ Row: TypeAlias = "Sequence[InlineKeyboardButton]"
 
 
 class UploadTarget(Enum):
-    """Where the documents go that somebody sends: nowhere, to the chat, or to the library for everyone."""
+    """The destination of documents that somebody sends: none, the chat, or the library for everyone."""
 
     NONE = "none"
     TO_CHAT = "to the chat"
@@ -263,7 +263,7 @@ def plain(text: str) -> FormattedText:
 
 
 def formatted(text: str, kind: str, url: str | None = None) -> FormattedText:
-    """Return a text with one entity over all of it; none if it is empty, which Telegram would refuse."""
+    """Return a text with one entity over all of it; none if it is empty, which Telegram would reject."""
     return FormattedText(text, (_entity(kind, 0, utf16_length(text), url),) if text else ())
 
 
@@ -300,7 +300,7 @@ class Reply:
     """A message to send: the text, its entities and the buttons below it.
 
     It keeps to Telegram's limits, whatever it is made of: a longer text loses its end, and further entities
-    are left out. Views choose themselves what to shorten, so this is the exception.
+    are dropped. Views choose themselves what to shorten, so this is the exception.
     """
 
     text: str
@@ -330,7 +330,7 @@ def text_reply(text: str) -> Reply:
 
 
 def build_reply(body: FormattedText, rows: Sequence[Row] = ()) -> Reply:
-    """Return a message of a text and rows of buttons; empty rows are left out."""
+    """Return a message of a text and rows of buttons; empty rows are dropped."""
     filled = [row for row in rows if row]
     if not filled:
         return Reply(body.text, body.entities)
@@ -375,7 +375,7 @@ AS_WRITTEN = Origin()
 
 @dataclass(frozen=True, slots=True)
 class AnswerPress:
-    """What to show, and for the quote of which rank, counted from 1.
+    """The view or the action, and the rank of the quote that it is for, counted from 1.
 
     `passage_id` is the id of the quote's passage when the button was made, the beginning of the id, or empty.
     """
@@ -409,7 +409,7 @@ def decode_answer_press(data: object) -> AnswerPress | None:
 
 
 class BrowseAction(StrEnum):
-    """What a button in a list of documents or headings shows or does."""
+    """The view or the action of a button in a list of documents or headings."""
 
     SOURCES = "s"
     HEADINGS = "h"
@@ -433,7 +433,7 @@ class BrowsePress:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it has a document exactly if the view is of one."""
+        """Whether a document is given if, and only if, the view needs one."""
         is_list = self.action is BrowseAction.SOURCES or (
             self.action is BrowseAction.OVERVIEW and not self.document_id
         )
@@ -441,7 +441,7 @@ class BrowsePress:
 
 
 class ChatDocumentAction(StrEnum):
-    """What a button below the documents of a chat does."""
+    """The action of a button below the documents of a chat."""
 
     LIST = "m"
     REMOVE = "x"
@@ -467,7 +467,7 @@ class ChatDocumentPress:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it has a document exactly if the action is on one."""
+        """Whether a document is given if, and only if, the action needs one."""
         return bool(self.document_id) == (
             self.action in {ChatDocumentAction.REMOVE, ChatDocumentAction.REMOVE_CONFIRMED}
         )

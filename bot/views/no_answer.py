@@ -1,4 +1,4 @@
-"""Why there is no quote: for a question, or a message that holds none."""
+"""Why there is no quote: for a question, or for a message without one."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Why a file was left out: a line for the operator, and a sentence for the person who sent it."""
+"""Why a file was skipped: a line for the operator, and a sentence for the person who sent it."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -40,7 +40,7 @@ def named_problems(problems: Iterable[Problem]) -> Iterator[tuple[str, str]]:
 
 
 def all_problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
-    """Yield a line for each file that was left out."""
+    """Yield a line for each file that was skipped."""
     return (f"{problem.name}: {problem.reason}" for problem in problems)
 
 
@@ -65,7 +65,7 @@ def explain_problem(problem: Problem, texts: Texts) -> str:
 
 def _kind(name: str) -> str:
     suffix = PurePath(name).suffix.lower()
-    return suffix if suffix and len(suffix) <= _MAX_KIND_CHARS else "without an ending"
+    return suffix if suffix and len(suffix) <= _MAX_KIND_CHARS else "without an extension"
 
 
 def _counts(kinds: Counter[str]) -> str:

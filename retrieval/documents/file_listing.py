@@ -72,8 +72,8 @@ def list_folder(
 ) -> FolderListing:
     """Return the files sorted by name, and the problems of files and folders that cannot be listed.
 
-    Hidden files and symbolic links are left out. The files in an archive are listed in its place, those in a
-    mail beside it. Containers that have not changed since they were listed in `known` are not opened. `stop`
+    Hidden files and symbolic links are skipped. The files in an archive are listed in its place, those in a
+    mail next to it. Containers that have not changed since they were listed in `known` are not opened. `stop`
     is called several times a second while worker processes open mails; once it returns True, this raises
     ReadingStoppedError. Raises FolderError when the folder itself cannot be listed.
     """

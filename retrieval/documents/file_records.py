@@ -94,9 +94,9 @@ class UnreadFile:
 def unchanged(
     files: Sequence[FileEntry], records: Mapping[str, FileRecord], scans: ScanStore | None = None
 ) -> dict[str, FileRecord]:
-    """Return the records of unchanged files, except copies of files that are not unchanged.
+    """Return the records of unchanged files, except copies of files that have changed.
 
-    A file of which OCR has read more since, in `scans`, is not unchanged.
+    A file of which OCR has read more pages since, in `scans`, counts as changed.
     """
     reusable = {
         file.name: records[file.name]
@@ -151,7 +151,7 @@ def file_record(
 
 
 def unread_problem(problem: Problem, record: FileRecord, scans: ScanStore | None) -> Problem:
-    """Return why a file is left out: of a scan, what keeps OCR from reading it for now."""
+    """Return why a file is skipped; for a scan, what keeps OCR from reading it for now."""
     if not record.unread_pages or scans is None:
         return problem
     if not tesseract.is_available():

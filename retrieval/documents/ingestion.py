@@ -63,7 +63,7 @@ def ingest(  # noqa: PLR0913, PLR0917  # as many as there are
     OSError when a segment cannot be written.
     """
     read = [file for file in files if is_document_name(file.name) or (scans and is_picture_name(file.name))]
-    # The others are refused by their names: mails have many.
+    # The others are rejected by their names: mails have many.
     if all(map(_is_plain_text, read)) and sum(file.size for file in read) <= _MAX_BYTES_IN_PROCESS:
         if files:
             yield from _ingest_in_process(folder, files, max_piece_chars, scratch)

@@ -1,6 +1,6 @@
-"""A library of documents: what can be asked of it, with its index on this machine or in a cluster.
+"""A library of documents: its interface, with its index on this machine or in a cluster.
 
-`CombinedLibrary` asks two of them as one: the documents of a chat, and the library that all chats share.
+`CombinedLibrary` searches two of them as one: the documents of a chat, and the library that all chats share.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ IndexT = TypeVar("IndexT", bound=ReadableIndex)
 class Snapshot(Generic[IndexT]):
     """The indexed documents at one time. Immutable, except for a cache of answers and overviews.
 
-    `problems` are the files that were left out. `version` changes with the documents or their index.
+    `problems` are the files that were skipped. `version` changes with the documents or their index.
     """
 
     index: IndexT
@@ -133,7 +133,7 @@ class Library(ABC, Generic[IndexT]):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """The files that were left out of the index."""
+        """The files that were not indexed."""
         return self.snapshot.problems
 
     @property
@@ -221,7 +221,7 @@ class CombinedLibrary:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """The files that were left out of the shared library."""
+        """The files of the shared library that were not indexed."""
         return self.shared.problems
 
     @property
@@ -290,7 +290,7 @@ def merge_answers(own: Answer, shared: Answer, top: int) -> Answer:
     """Return the better of two answers to a question, with the quotes of the other among its own.
 
     Answers are compared by certainty, then by confidence; of equally good ones, `own` is better. The quotes
-    alternate, unless the other answer's are no answer at all: then they come last.
+    alternate, unless the other answer has certainty `none`: then its quotes come last.
     """
     first, second = own, shared
     own_rank, shared_rank = _BY_CERTAINTY[own.certainty], _BY_CERTAINTY[shared.certainty]

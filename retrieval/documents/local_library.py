@@ -56,7 +56,7 @@ ProgressCallback = Callable[[int, int], None]
 _MAX_OPEN_SEGMENTS = 200
 # Merging larger segments would take longer than an update may: `compact` does it later.
 _MAX_PASSAGES_MERGED_BY_UPDATE = 20_000
-# Half a second to a second on one core. Larger batches are no faster.
+# Half a second to a second on one core. Larger batches are not faster.
 _TEXTS_PER_BATCH = 16
 
 _log = logging.getLogger(__name__)
@@ -104,12 +104,12 @@ class LocalLibrary(Library[LocalIndex]):
         is neither read nor written: call `save` for that. `fresh` reads all files again; `thorough` verifies
         the checksums of saved segments of any size. A file modified less than `quiet_seconds` ago may be
         incomplete: its previous version stays in the index, and it is listed in `waiting`. `progress` is
-        called with the number of files read and their total. With an `encoder`, answers compare meanings
+        called with the number of files read and their total. With an `encoder`, answers compare vectors
         once `encode` has run. With `ocr`, which needs an `index_dir`, `read_scan` reads scanned pages, and
         the next `open` indexes them. `stop` is called several times a second while worker processes read;
         once it returns True, they are killed, and this raises ReadingStoppedError.
 
-        A file that cannot be read is left out and listed in `problems`. Raises FolderError if the folder is
+        A file that cannot be read is skipped and listed in `problems`. Raises FolderError if the folder is
         missing or cannot be listed, and TooManyDocumentsError if it has more than `max_documents`, also in
         archives and mails.
         """
@@ -157,7 +157,7 @@ class LocalLibrary(Library[LocalIndex]):
         encoder: Encoder | None = None,
         ocr: bool = False,
     ) -> Self | None:
-        """Return the library as it was last saved, whatever the folder has now. Blocks.
+        """Return the library as it was last saved, whatever is in the folder now. Blocks.
 
         Returns None if it was not saved, or if the saved index is outdated or damaged.
         """
@@ -346,7 +346,7 @@ class LocalLibrary(Library[LocalIndex]):
         return replace(self, snapshot=replace(self.snapshot, index=index))
 
     def without_deleted(self) -> Self:
-        """Return the library with segments that have nothing of removed documents. Blocks; raises OSError.
+        """Return the library with segments that contain no text of removed documents. Blocks; raises OSError.
 
         The files of the old segments are deleted when the library is saved.
         """

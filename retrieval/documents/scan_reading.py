@@ -40,7 +40,7 @@ class _UnreadablePage:
     is_changed: bool = False
 
 
-# What is saved of a page that cannot be read.
+# Saved for a page that cannot be read.
 _EMPTY_PAGE = ScannedPage(1, 1, ())
 
 
@@ -55,7 +55,7 @@ def read_scan(
     """Read the pages of a file that are not in `scans` yet, and save each. Blocks. Raises OSError.
 
     Returns whether all are there now: not if `stop` has returned True, the file has changed, or its language
-    is not installed, which `scans.failure` tells then. A page that cannot be read is saved without lines.
+    is not installed, which `scans.failure` then says. A page that cannot be read is saved without lines.
     """
     done = scans.read(file.digest)
     language = next((page.language for page in done.values() if page.language), None)
@@ -128,7 +128,7 @@ def _read_page(
     except DocumentError as error:
         return _UnreadablePage(error.reason, is_changed=True)
     if not data:
-        return _UnreadablePage("has changed meanwhile", is_changed=True)
+        return _UnreadablePage("has changed in the meantime", is_changed=True)
     try:
         with panics_as_errors():
             picture = pictures.page_picture if is_picture_name(file.name) else render_page

@@ -39,7 +39,7 @@ class _WorkerContext:
 
 @contextmanager
 def worker_pool(size: int, initializer: Callable[[], None]) -> Iterator[ProcessPool]:
-    """Yield a pool of so many processes; at the end wait for its jobs and stop the processes.
+    """Yield a pool of `size` processes; at the end wait for its jobs and stop the processes.
 
     `initializer` is called in each process.
     """

@@ -217,7 +217,7 @@ class E5Model:
     def encode_with_tokens(self, texts: Sequence[str]) -> tuple[Floats, list[Floats]]:
         """Return what `encode` does, and unit vectors of each text's tokens, shape (tokens, dimensions).
 
-        Special tokens and those of the prefix are left out.
+        Special tokens and those of the prefix are dropped.
         """
         vectors = np.zeros((len(texts), self.dimensions), np.float32)
         token_vectors = [np.zeros((0, self.dimensions), np.float32)] * len(texts)
@@ -460,7 +460,7 @@ class Encoder(Protocol):
 
     @property
     def answer_direction(self) -> Vectors:
-        """What vectors of sentences that answer questions have in common, shape (dimensions,).
+        """The direction that vectors of answering sentences have in common, shape (dimensions,).
 
         The inner product with it is higher for them than for links, captions and remarks.
         """
@@ -558,7 +558,7 @@ class E5Encoder:
 
     @cached_property
     def answer_direction(self) -> Vectors:
-        """What vectors of sentences that answer questions have in common, shape (dimensions,)."""
+        """The direction that vectors of answering sentences have in common, shape (dimensions,)."""
         with files(__package__).joinpath(ANSWER_DIRECTION_FILE).open("rb") as file:
             direction: Vectors = np.load(file).astype(np.float32)
         return direction

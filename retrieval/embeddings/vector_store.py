@@ -269,7 +269,7 @@ class TokenStore(_RecordStore):
 
     def find(self, keys: Keys) -> tuple[NDArray[np.int64], TokenCodes] | None:
         """Return how many tokens passages have and the codes of all, or None if a passage has none stored."""
-        # One state for all of it: another thread may compact the file meanwhile.
+        # One state for all of it: another thread may compact the file in the meantime.
         snapshot = self._snapshot
         first = snapshot.rows(keys)
         if (first < 0).any():
@@ -303,7 +303,7 @@ class TokenStore(_RecordStore):
 
 
 def _record_keys(keys: Keys, counts: NDArray[np.int64]) -> tuple[Keys, NDArray[np.int64]]:
-    """Return the keys of the records of passages with so many tokens, and how many records each has."""
+    """Return the keys of the records of passages with these token counts, and how many records each has."""
     records_per_key = np.maximum(-(-counts // _TOKENS_PER_RECORD), 1)
     first = np.cumsum(records_per_key) - records_per_key
     ordinals = np.arange(records_per_key.sum()) - np.repeat(first, records_per_key)
@@ -562,7 +562,7 @@ def baseline(sample: Vectors, question: Vectors) -> float:
 
 
 def lower_half_mean(similarity: Vectors) -> float:
-    """Return the mean of the lower half of similarities, of which there must be one.
+    """Return the mean of the lower half of similarities; there must be at least one.
 
     That half does not answer the question. The mean of all would be too high in a library of a few passages
     on one subject.

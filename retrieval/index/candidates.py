@@ -16,8 +16,8 @@ from retrieval.model import Passage, Section
 class MeaningScores:
     """How candidates compare with a question in meaning.
 
-    `question` is its vector. `wholes` tells how much more similar each passage is to it than passages of its
-    language that do not answer it. `pieces` holds a vector for each piece, in the order of the passages, and
+    `question` is its vector. `wholes` is how much more similar each passage is to it than passages of its
+    language that do not answer it. `pieces` has a vector for each piece, in the order of the passages, and
     `baselines` how similar pieces of its language that do not answer are to the question.
 
     `compare_tokens` returns for some of the candidates, given by ordinal, how similar the most similar token
@@ -67,12 +67,12 @@ class Index(Protocol):
 
     @property
     def encoder(self) -> Encoder | None:
-        """What encodes questions for this index, or None where meaning is not compared."""
+        """The encoder of questions for this index, or None where vectors are not compared."""
 
     async def search(
         self, terms: Sequence[str], limit: int, question: QuestionVectors | None = None
     ) -> Candidates:
-        """Return the `limit` passages with the best BM25 scores among those that hold any of the terms.
+        """Return the `limit` passages with the best BM25 scores among those that have any of the terms.
 
         Passages of equal scores come by the names of their documents, and in their order there. After them
         come those whose headings, title or file name match best, and those nearest to the question's vector.
@@ -83,7 +83,7 @@ class Index(Protocol):
 
 
 class ReadableIndex(Index, Protocol):
-    """An index that can also read the documents it holds."""
+    """An index that can also read its documents."""
 
     @property
     def vector_count(self) -> int:

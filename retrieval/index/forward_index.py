@@ -47,8 +47,8 @@ class TokenizedTexts:
     """The tokens of some texts.
 
     `tokens` has a row for each text: the numbers of its tokens' forms, which are rows of `vocabulary`.
-    `starts` are the tokens' positions in their texts in characters, beside the values of `tokens`. `words`
-    are the folded words of the forms.
+    `starts` are the tokens' positions in their texts in characters, parallel to the values of `tokens`.
+    `words` are the folded words of the forms.
     """
 
     vocabulary: Vocabulary
@@ -185,9 +185,9 @@ class ForwardIndex:
     """The tokens and pieces of some passages; positions are in characters from the start of the passage.
 
     `tokens` has a row for each passage: the numbers of its tokens' forms (int32), which are rows of
-    `vocabulary`. `starts` are the tokens' positions, beside its values. `pieces` has a row for each passage:
-    the starts of its pieces (uint16), at least one if it has a token. Beside its values are `piece_ends`, and
-    `piece_tokens`: the number of tokens that begin in each piece.
+    `vocabulary`. `starts` are the tokens' positions, parallel to its values. `pieces` has a row for each
+    passage: the starts of its pieces (uint16), at least one if it has a token. Parallel to its values are
+    `piece_ends`, and `piece_tokens`: the number of tokens that begin in each piece.
     """
 
     vocabulary: Vocabulary

@@ -6,7 +6,7 @@ term, the grams and the type of a form are computed once, not for each of its oc
 The scores are those of rank_bm25.BM25Plus with delta = 0, whose idf = ln((N + 1) / df) is positive for every
 term. rank-bm25's other variants give a zero or negative weight to a term in half of the passages, and in a
 small folder that is most terms. Its own get_scores walks every passage in Python; a posting list has only the
-passages with the term. Postings hold nothing that depends on other passages: term weights and length norms
+passages with the term. Postings have nothing that depends on other passages: term weights and length norms
 are computed for each question.
 
 The heading fields of a passage (file name, title and headings) have posting lists of their own: a heading is
@@ -86,7 +86,7 @@ _YEAR = regex.compile(r"1\d{3}|20\d{2}")
 
 
 class TokenType(IntFlag):
-    """What a token's characters tell about it; the bits combine."""
+    """Flags for kinds of tokens; the bits combine."""
 
     CAPITAL = 1
     SMALL = 2
@@ -94,7 +94,7 @@ class TokenType(IntFlag):
     NUMBER = 8
 
 
-_NO_TYPE = TokenType(0)  # created once, because it is returned for so many tokens
+_NO_TYPE = TokenType(0)  # created once, because it is returned for most tokens
 
 
 def token_type(token: Token, text: str) -> TokenType:
@@ -455,7 +455,7 @@ def top_passages(
         weight * (K1 + 1) if len(posting_list) else 0.0
         for weight, posting_list in zip(weights, lists, strict=True)
     ]
-    # What the terms from each one on can add to a score.
+    # The most that the terms from each one on can add to a score.
     remaining = [*accumulate(reversed(bounds), initial=0.0)][::-1]
     passages, approximate, added = _accumulate(query, order, remaining, limit, min_score, sums)
     frequencies = np.zeros((0, len(passages)))

@@ -128,7 +128,7 @@ class LocalIndex:
 
     @property
     def encoder(self) -> Encoder | None:
-        """What encodes questions; None when meaning is not compared."""
+        """The encoder of questions; None when vectors are not compared."""
         return None if self.embeddings is None else self.embeddings.encoder
 
     @property

@@ -1,7 +1,7 @@
 """A saved index: its segments, and a manifest that lists them.
 
 Segments never change, only the manifest does. It is written to a temporary file and renamed into place, so
-that a reader sees either the old index or the new one. The manifest holds its own digest, and the sizes and
+that a reader sees either the old index or the new one. The manifest has its own digest, and the sizes and
 digests of the segments: a damaged or outdated index is rebuilt, never trusted.
 """
 
@@ -24,7 +24,7 @@ from retrieval.index.segment import LiveSegment, Segment
 from retrieval.ocr.scanned_page import FOLDER_NAME
 
 MANIFEST = "manifest.json"
-# Files beside the segments that no manifest lists.
+# Files next to the segments that no manifest lists.
 _KEPT_FILES = {MANIFEST, FILE_NAME, CODES_FILE_NAME, FOLDER_NAME}
 # Increase this when the same files would be indexed differently: other text, passages, tokens or arrays.
 # Saved indexes of another version are rebuilt.
@@ -56,7 +56,7 @@ _READ_ERRORS = (
 
 @cache
 def format_id() -> str:
-    """Return a digest of FORMAT_VERSION and of the packages that decide what an index holds."""
+    """Return a digest of FORMAT_VERSION and of the packages that decide what is in an index."""
     parts = [str(FORMAT_VERSION), *map(version, _PACKAGES)]
     return hashlib.blake2b(" ".join(parts).encode(), digest_size=16).hexdigest()
 
@@ -81,7 +81,7 @@ def save_index(index: LocalIndex, index_dir: Path, metadata: dict[str, Any]) -> 
         file.flush()
         os.fsync(file.fileno())
     Path(file.name).replace(index_dir / MANIFEST)
-    # Another process may have saved meanwhile, with segments that are not ours.
+    # Another process may have saved in the meantime, with segments that are not ours.
     used = {entry["file"] for entry in [*entries, *_read_manifest(index_dir).get("segments", [])]}
     for path in index_dir.iterdir():
         if (

@@ -1,4 +1,4 @@
-"""Immutable segments of indexed passages, one file each, and live views that leave out deleted documents.
+"""Immutable segments of indexed passages, one file each, and live views without deleted documents.
 
 A segment is a file of named arrays, which are mapped into memory, or read in parts without that. Mapped pages
 that were touched count as the process's own memory until the system takes them back; parts that are read do
@@ -191,7 +191,7 @@ def decode_labels(values: Sequence[Any]) -> tuple[Page, ...]:
 def encode_scan(passage: Passage) -> list[list[int | None]]:
     """Return what only passages that were read by OCR have: offset and confidence of their marks in turn.
 
-    It is the last field of a stored passage, and left out of others.
+    It is the last field of a stored passage, and missing in others.
     """
     if not passage.scan:
         return []
@@ -217,7 +217,7 @@ class DocumentName(NamedTuple):
 class PassageRecord(NamedTuple):
     """A passage as stored, without its tokens; the count of its pieces (uint16) comes before.
 
-    `pieces` holds three uint16 for each piece (start, end, number of tokens), `starts` a uint16 for each
+    `pieces` has three uint16 for each piece (start, end, number of tokens), `starts` a uint16 for each
     token. `body` is a line of JSON and the text. All numbers are little-endian.
     """
 
@@ -439,7 +439,7 @@ class Passages(Sequence[Passage]):
 class LiveSegment:
     """A segment without the documents that have changed or been removed since it was written.
 
-    `deleted` holds the ordinals of those documents. `alive` is true for each passage (of the whole segment)
+    `deleted` has the ordinals of those documents. `alive` is true for each passage (of the whole segment)
     that is not of one. `size` is the number of these passages, `length` the number of their tokens.
     """
 
@@ -524,7 +524,7 @@ def encoder_keys(
 ) -> RaggedArray:
     """Return the keys (uint64) of the texts of each passage: of the whole, then of its pieces.
 
-    `pieces` has the piece starts of each passage, `piece_ends` the ends beside its values, in characters.
+    `pieces` has the piece starts of each passage, `piece_ends` the ends of the same pieces, in characters.
     """
     starts, ends = pieces.values.tolist(), piece_ends.tolist()
     texts = [

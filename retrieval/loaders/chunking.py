@@ -46,7 +46,7 @@ _SHORT_BLOCK_CHARS = 250
 _LONG_PAUSE_SECONDS = 60
 # Units with page numbers; rows and chapters have labels only.
 _PAGE_UNITS = frozenset({"page", "slide"})
-# A text of fewer letters does not tell in which language it is.
+# The language of a text of fewer letters cannot be detected.
 _MIN_PROSE_LETTERS = 25
 _LINK = re.compile(r"\S+://\S+")
 # Rows of tables in texts are passages of their own, too, unless all of the table fits into a quote.

@@ -1,4 +1,4 @@
-"""Files that hold documents: ZIP archives and mails. Each file in one is named by its path through it.
+"""Files that contain documents: ZIP archives and mails. Each file in one is named by its path through it.
 
 `mail.eml/report.pdf` is an attachment, `mails.mbox/12/report.pdf` one of the twelfth message of a mailbox,
 `pack.zip/mail.eml/report.pdf` one of a mail in an archive. A mail is a document itself, too; an archive is
@@ -26,7 +26,7 @@ _MAIL_SUFFIXES = frozenset({".eml", ".mbox", ".msg"})
 MAX_FILES = 10_000
 # The number of containers that the path of a document may lead through.
 MAX_DEPTH = 3
-_TOO_DEEP = f"is in more than {MAX_DEPTH} files that hold each other; save it on its own"
+_TOO_DEEP = f"is in more than {MAX_DEPTH} files that contain each other; save it on its own"
 # The most bytes of a file that is read as a whole.
 MAX_FILE_BYTES = 64 * 2**20
 _OTHER_ARCHIVES = frozenset({".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
@@ -46,7 +46,7 @@ class PackedFile:
 
 
 class Container(Protocol):
-    """A file that holds files."""
+    """A file that contains files."""
 
     def files(self) -> Iterator[PackedFile]:
         """Yield the files in it. Raises DocumentError."""
@@ -67,7 +67,7 @@ def is_container_name(name: str) -> bool:
 
 
 def is_archive_name(name: str) -> bool:
-    """Return whether a file's name ends as that of an archive, which holds documents and is none, does."""
+    """Return whether a file's name ends as that of an archive does. An archive itself is not a document."""
     return _suffix(name) == ARCHIVE_SUFFIX
 
 
@@ -163,7 +163,7 @@ def _suffix(path: str) -> str:
 
 
 class _TooMuchError(DocumentError):
-    """A container holds more than is read, whichever of the containers in it that is."""
+    """A container, or one nested in it, has more than is read."""
 
 
 class _Listing:
@@ -214,9 +214,9 @@ class _Listing:
         self.files.append(packed)
         self._bytes += packed.size
         if len(self.files) > MAX_FILES:
-            reason = f"holds more than {MAX_FILES} files; unpack it"
+            reason = f"has more than {MAX_FILES} files; unpack it"
         elif self._bytes > MAX_UNPACKED_BYTES:
-            reason = f"holds more than {MAX_UNPACKED_BYTES // 2**20} MB of files; unpack it"
+            reason = f"has more than {MAX_UNPACKED_BYTES // 2**20} MB of files; unpack it"
         else:
             return
         raise _TooMuchError(self._name, reason, kind=ProblemKind.TOO_LARGE)
@@ -249,7 +249,7 @@ class _ZipFolder:
 
     def files(self) -> Iterator[PackedFile]:
         if not self._entries:
-            raise DocumentError(self._name, "holds no files; add some, or remove it")
+            raise DocumentError(self._name, "contains no files; add some, or remove it")
         return (_packed_file(path, entry) for path, entry in self._entries.items())
 
     def holds(self, path: str) -> bool:

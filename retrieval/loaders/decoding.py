@@ -16,7 +16,7 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Detection takes time in proportion to the sample; a larger one is no more accurate.
+# Detection takes time in proportion to the sample; a larger one is not more accurate.
 _SAMPLE_BYTES = 64 * 1024
 # Text has hardly any control characters; programs, pictures and archives are full of them.
 _MAX_CONTROL_SHARE = 0.01

@@ -257,7 +257,7 @@ def too_long_error(name: str) -> DocumentError:
     """Return the error for a document with more than MAX_DOCUMENT_CHARS."""
     return DocumentError(
         name,
-        f"holds more than {MAX_DOCUMENT_CHARS // 2**20} million characters; split it",
+        f"has more than {MAX_DOCUMENT_CHARS // 2**20} million characters; split it",
         kind=ProblemKind.TOO_LARGE,
     )
 
@@ -275,7 +275,7 @@ def _line_spans(text: str) -> list[Span]:
 
 
 def _is_title(heading: HeadingLines) -> bool:
-    """Return whether a heading told by its look is the title of its document."""
+    """Return whether a heading recognised by its look is the title of its document."""
     return heading.first == 0 and not (heading.is_numbered or heading.run_in_chars)
 
 

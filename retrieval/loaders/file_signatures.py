@@ -1,4 +1,4 @@
-"""The real format of a file whose name says another one, as far as its bytes tell it."""
+"""The real format of a file with a wrong suffix, recognised by its bytes."""
 
 import io
 import re
@@ -40,7 +40,7 @@ _ALIASES = {".jpeg": ".jpg", ".tiff": ".tif", ".htm": ".html", ".xhtml": ".html"
 
 
 def real_suffix(data: bytes, suffix: str) -> str:
-    """Return the suffix of a file's real format, "" if that cannot be told or is the one of its name."""
+    """Return the suffix of a file's real format, "" if it is unknown or that of its name."""
     actual = _suffix(data)
     return "" if actual == _ALIASES.get(suffix, suffix) else actual
 

@@ -16,7 +16,7 @@ class Loader(Protocol):
     """The function of a loader module that reads a format."""
 
     def __call__(self, data: bytes, name: str) -> Document:
-        """Return the document that a file's bytes hold. Raises DocumentError and no other exception."""
+        """Return the document in a file's bytes. Raises DocumentError and no other exception."""
 
 
 class ScanLoader(Protocol):
@@ -68,7 +68,7 @@ LOADERS = {
     ".mbox": "mail",
     ".msg": "msg",
 }
-# Only OCR can read these: without it they are no documents.
+# Only OCR can read these: without it they are an unsupported format.
 PICTURE_LOADERS = {
     ".png": "pictures",
     ".jpg": "pictures",
@@ -145,7 +145,7 @@ def load_document(data: bytes, name: str, scans: Mapping[int, ScannedPage] | Non
     except DocumentError as error:
         raise _with_real_format(error, data) from None
     if not document.blocks and not document.unread_pages:
-        raise DocumentError(name, "holds no text; add some, or remove the file", kind=ProblemKind.EMPTY)
+        raise DocumentError(name, "contains no text; add some, or remove the file", kind=ProblemKind.EMPTY)
     return document
 
 

@@ -1,11 +1,11 @@
 """Finds the lines of a text that are headings: numbered, underlined, in capitals, bold, or ending in a colon.
 
-A line is a heading by its shape and by its place: it is short, no sentence and no row of a table, a gap is
-above it and text below it. Numbers must follow each other, and text must stand between them, otherwise they
-count the items of a list. The first words of a paragraph are a heading, too, if they are a title with a
-number or in bold type: "1. Rent. The rent is 900 euros." Such a run-in heading stays a part of its paragraph.
-What can stand before a number is in heading_words.toml, which a speaker of a language can edit; the rest does
-not depend on the language.
+A line is a heading by its shape and by its place: it is short and neither a sentence nor a row of a table; a
+gap is above it and text below it. Numbers must be consecutive, with text between them, otherwise they count
+the items of a list. The first words of a paragraph are a heading, too, if they are a title with a number or
+in bold type: "1. Rent. The rent is 900 euros." Such a run-in heading stays a part of its paragraph. The words
+that can precede a number are in heading_words.toml, which a speaker of a language can edit; the rest does not
+depend on the language.
 """
 
 import tomllib
@@ -29,7 +29,7 @@ _MAX_COLON_COLUMNS = 40
 _MAX_COLON_WORDS = 3
 _MIN_CAPITALS = 4
 _MAX_ADJACENT_CAPITALS = 2
-# Of the numbers that follow each other, so many must be titles with text below them.
+# The share of consecutive numbers that must be titles with text below them.
 _MIN_TITLES_SHARE = 0.75
 _MIN_WORD_TITLES_SHARE = 0.5
 _MIN_RUN_ITEMS = 2
@@ -107,7 +107,7 @@ class TextLine:
     """A line without the spaces around it.
 
     `is_apart`: it has a gap above it or begins a paragraph. `is_full`: the first word of the next line does
-    not fit into it; None if only the widths of the lines tell this. Its first `bold_chars` are in bold
+    not fit into it; None if only the widths of the lines can show this. Its first `bold_chars` are in bold
     type.
     """
 
@@ -189,7 +189,7 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class _RunIn:
-    """A title of so many characters, with its number, before other text on its line.
+    """A title of this many characters, with its number, before other text on its line.
 
     `is_likely` if it is too short for a sentence, in title case or in bold type.
     """
@@ -297,7 +297,7 @@ def _count_words(text: str) -> int:
 
 
 def _is_in_title_case(text: str) -> bool:
-    """Return whether all longer words have a capital: "Source Code." is a title, "Open the lid." is none."""
+    """Return whether all longer words have a capital: "Source Code." is a title, "Open the lid." is not."""
     if ". " in text:
         return False
     return all(word[0].isupper() or not word[0].islower() for word in _LONG_WORD.findall(text))
@@ -498,7 +498,7 @@ def _items(text: _Text) -> Iterator[_Item]:
 def _misread_items(text: _Text, index: int) -> Iterator[_Item]:
     """Yield what a line may be if OCR took § for another sign or a digit, or did not see it.
 
-    "52 Zweck" has the number 52 or 2; which one, the numbers before and after it tell.
+    "52 Zweck" has the number 52 or 2; the numbers before and after it show which.
     """
     for pattern in _MISREAD_SIGN:
         match = pattern.fullmatch(text.words(index))
@@ -540,7 +540,7 @@ def _run_ins(items: Sequence[_Item], titles: int) -> list[_Item]:
 
 
 def _bold_run_ins(text: _Text, taken: set[int]) -> list[_Candidate]:
-    """Return the paragraphs that begin with a title in bold type and go on in another."""
+    """Return the paragraphs that begin with a title in bold type and continue in another."""
     headings: dict[str, _Candidate] = {}
     count = 0
     for index in range(text.count):
@@ -592,7 +592,7 @@ def _unnumbered(text: _Text, headings: Mapping[int, _Candidate]) -> Iterator[_Ca
         index = end
     for kind, candidates in by_kind.items():
         distinct = {text.words(candidate.first) for candidate in candidates}
-        # "tight" are beside numbered ones.
+        # "tight" are siblings of numbered ones.
         is_many = len(candidates) >= _MIN_UNNUMBERED or (kind != "plain" and (headings or kind != "colon"))
         if is_many and len(distinct) >= _MIN_DISTINCT_SHARE * len(candidates):
             yield from candidates
@@ -630,7 +630,7 @@ def _are_all_tight(text: _Text) -> bool:
 
 
 def _is_tight(text: _Text, index: int) -> bool:
-    """Return whether a short line without digits stands below a gap and right above sentences."""
+    """Return whether a short line without digits is below a gap and right above sentences."""
     words = text.plain(index)
     if not text.is_apart(index) or index + 1 >= text.count or text.lines[index + 1].is_apart:
         return False
@@ -669,7 +669,7 @@ def _is_capitals(text: str) -> bool:
 
 
 def _is_between_paragraphs(text: _Text, index: int, taken: set[int]) -> bool:
-    """Return whether a line without digits stands between a finished paragraph and one of sentences."""
+    """Return whether a line without digits is between a finished paragraph and one of sentences."""
     words = text.words(index)
     if width_in_columns(words) > _MAX_PLAIN_COLUMNS or any(char.isdigit() for char in words):
         return False
@@ -710,7 +710,7 @@ def _without_overlaps(headings: Mapping[int, _Candidate]) -> dict[int, _Candidat
 def _with_levels(text: _Text, candidates: Sequence[_Candidate]) -> list[HeadingLines]:
     """Return headings with their levels, without those that have no text below them.
 
-    So are the entries of a table of contents; the last one is told by the same words further down.
+    So are the entries of a table of contents; the last one is recognised by the same words further down.
     """
     while True:
         levels = _levels(candidates)
@@ -754,9 +754,9 @@ def _levels(candidates: Sequence[_Candidate]) -> list[int]:
     """Return the level of each heading: that of the first heading that looks like it.
 
     A heading on the first line that looks like no other is the title, above all others. Else a new kind of
-    heading is below the one before it. It is beside it if it has a number, the one before has none, and text
-    is between them, as after a preamble; it is at the top if it is prominent and comes after numbered ones;
-    and it is above a known kind that follows it without text between them.
+    heading is below the one before it. It is its sibling if it has a number, the one before has none, and
+    text is between them, as after a preamble; it is at the top if it is prominent and comes after numbered
+    ones; and it is above a known kind that follows it without text between them.
     """
     by_style: dict[_Style, int] = {}
     top = 2 if _begins_with_title(candidates) else 1

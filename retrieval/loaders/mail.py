@@ -59,7 +59,7 @@ _UNNAMED = "attachment"
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Not the types of the machine: names must be the same on all.
 _TYPES = mimetypes.MimeTypes()
-# What it lacks in some versions of Python.
+# Types that it lacks in some versions of Python.
 _SUFFIXES = {
     "application/rtf": ".rtf",
     "application/vnd.ms-outlook": ".msg",
@@ -126,7 +126,7 @@ class _Parts:
 
 
 class MailWriter:
-    """Adds messages to a builder. What one quotes from those before it is left out."""
+    """Adds messages to a builder. What one quotes from those before it is dropped."""
 
     def __init__(self, builder: DocumentBuilder, name: str) -> None:
         self._builder = builder
@@ -295,7 +295,7 @@ _ESCAPED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 def load(data: bytes, name: str) -> Document:
     """Load an .eml or .mbox file; its title is the subject, and it is labelled by its date.
 
-    A message of an .mbox file is labelled by its number and date, too. One that cannot be read is left out,
+    A message of an .mbox file is labelled by its number and date, too. One that cannot be read is skipped,
     unless it is the only one.
     """
     if is_mailbox(name):
@@ -421,7 +421,7 @@ class _PartReader:
 
 
 def _text(data: bytes, name: str, charset: str | None = None) -> str:
-    """Return the text that bytes hold; what cannot be decoded is replaced."""
+    """Return the text in bytes; what cannot be decoded is replaced."""
     try:
         return decode(data, name, charset)
     except DocumentError:
@@ -429,7 +429,7 @@ def _text(data: bytes, name: str, charset: str | None = None) -> str:
 
 
 def _payload(part: Part) -> bytes:
-    """Return the decoded bytes of a part, none for one that only holds others."""
+    """Return the decoded bytes of a part, none for one that only contains others."""
     data = part.get_payload(decode=True)
     return data if isinstance(data, bytes) else b""
 
@@ -446,7 +446,7 @@ def _header(part: Part, name: str) -> str:
     value = next((given for key, given in part.raw_items() if key.lower() == name.lower()), None)
     if value is None:
         return ""
-    # Bytes that are not ASCII are held as lone surrogates.
+    # Bytes that are not ASCII are lone surrogates.
     value = str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
         decoded = str(make_header(decode_header(value)))
@@ -459,7 +459,7 @@ def _filename(part: Part) -> str:
     for header in ("Content-Disposition", "Content-Type"):
         raw = next((str(value) for key, value in part.raw_items() if key.lower() == header.lower()), "")
         if any("\udc80" <= letter <= "\udcff" for letter in raw):
-            # Bytes that are not ASCII, held as lone surrogates.
+            # Bytes that are not ASCII, as lone surrogates.
             part.replace_header(header, _text(raw.encode("utf-8", "surrogateescape"), ""))
     try:
         name = part.get_filename() or ""

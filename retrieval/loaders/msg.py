@@ -20,7 +20,7 @@ from retrieval.loaders.mail import Attachment, Email, MailWriter, named_files
 from retrieval.loaders.zip_archive import OLE
 from retrieval.model import Document
 
-_NO_FILE = "is no file but an object of Outlook or a link; save it next to the message"
+_NO_FILE = "is not a file but an object of Outlook or a link; save it next to the message"
 # A storage in that of an attachment, instead of its bytes.
 _ATTACHED_MESSAGE = "__substg1.0_3701000D"
 _ATTACHED_HEADER_BYTES = 24

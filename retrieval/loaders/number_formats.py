@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import regex
 
-# The codes of formats that a workbook names by number only. What 14 stands for depends on the country.
+# The codes of formats that a workbook names by number only. What 14 means depends on the country.
 BUILT_IN = {
     1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 14: "yyyy-mm-dd", 15: "d-mmm-yy",
     16: "d-mmm", 17: "mmm-yy", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM", 20: "h:mm", 21: "h:mm:ss",
@@ -45,10 +45,10 @@ _NOON_HOUR = 12
 # Days from 1900 count a nonexistent February 29. The epoch fits the days after it.
 _FAKE_LEAP_DAY = 60
 _EPOCH_YEAR_1900 = 1899
-# The end of the year 9999; the largest number that a cell holds to its last digit.
+# The end of the year 9999; the largest number that a cell keeps to its last digit.
 _MAX_DAY = 2_957_000
 _MAX_EXACT_NUMBER = 10**15
-# Half a unit is rounded away from zero. 60 digits hold the largest number with all its decimals.
+# Half a unit is rounded away from zero. 60 digits can write the largest number with all its decimals.
 _ROUNDING = Context(prec=60, rounding=ROUND_HALF_UP)
 # Signs of formats that are not supported: powers of ten, fractions, text.
 _UNSUPPORTED = frozenset("Ee/@")
@@ -180,7 +180,7 @@ def _second_decimals(code: str) -> int:
 
 
 def _is_minute(units: Sequence[str], index: int) -> bool:
-    """Return whether "m" means minutes, which stand next to hours or seconds, not months."""
+    """Return whether "m" means minutes, which are next to hours or seconds, not months."""
     before = next((unit for unit in reversed(units[:index]) if unit), "")
     after = next((unit for unit in units[index + 1 :] if unit), "")
     return before == "h" or after == "s"

@@ -1,7 +1,7 @@
 """OpenDocument texts (.odt), spreadsheets (.ods) and presentations (.odp).
 
 Texts: paragraphs, headings, lists, tables row by row, text boxes and notes in place. Spreadsheets: each sheet
-is a heading, each row a paragraph; cells as they are displayed, which the file holds for every cell.
+is a heading, each row a paragraph; cells as they are displayed, which the file has for every cell.
 Presentations: each slide is a page with its title, texts, tables and speaker notes.
 
 Read from the XML itself; docs/decisions/0010-opendocument-readers.md compares the libraries.
@@ -59,9 +59,9 @@ _ROW_GROUPS = frozenset({"table-row-group", "table-rows", "table-header-rows"})
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What a style says of what is read: `outline_level` counts from 1, `is_shown` is of sheets.
+    """The properties of a style that are used: `outline_level` counts from 1, `is_shown` is of sheets.
 
-    `is_bold` is None if it does not say.
+    `is_bold` is None if the style does not set it.
     """
 
     parent: str
@@ -240,7 +240,7 @@ def is_data_table(table: Element) -> bool:
 def read_rows(table: Element, name: str, *, is_first_header: bool = False) -> list[TableRow]:
     """Return the rows of a table in a text or on a slide, without empty ones.
 
-    A cell over several rows is repeated in each; one over several columns stands in the first.
+    A cell over several rows is repeated in each; one over several columns is in the first.
     `is_first_header` if the first row is styled as a header. Raises DocumentError for more text than a
     document may have and for more than MAX_CELLS, before repeated rows are laid out.
     """
@@ -428,7 +428,7 @@ def _is_style_bold(styles: Mapping[str, Style], element: Element) -> bool | None
 
 
 def _length_of(text: str, letters: int) -> int:
-    """Return the length of the start of a text that holds so many characters that are no white space."""
+    """Return the length of the start of a text with this many characters that are not white space."""
     for index, char in enumerate(text):
         if not letters:
             return index
@@ -461,7 +461,7 @@ def load_ods(data: bytes, name: str) -> Document:
     """Load an .ods file; a row is labelled by its number.
 
     Raises DocumentError for more than MAX_ROWS or MAX_SHEET_CELLS in all sheets, counting each repetition of
-    a row that holds text.
+    a row that has text.
     """
     package = OpenDocument(data, name, "spreadsheet")
     styles = package.styles("table")
@@ -488,7 +488,7 @@ def load_ods(data: bytes, name: str) -> Document:
 
 
 def _rows(sheet: Element, name: str) -> Iterator[tuple[str, TableRow]]:
-    """Yield the rows that hold text with their numbers. Empty rows cost nothing, however often repeated."""
+    """Yield the rows that have text with their numbers. Empty rows cost nothing, however often repeated."""
     number = 1
     above: dict[int, tuple[int, str]] = {}
     for row, is_header in table_rows(sheet):
@@ -555,7 +555,7 @@ def _cell_text(cell: Element) -> str:
 
 
 def _format_value(cell: Element) -> str:
-    """Return the value of a cell without displayed text, which some programs leave out."""
+    """Return the value of a cell without displayed text, which some programs omit."""
     kind = cell.get(f"{OFFICE}value-type", "")
     attribute = _VALUES.get(kind)
     if attribute is not None:
@@ -614,7 +614,7 @@ def _add_shapes(builder: DocumentBuilder, name: str, slide: Element) -> None:
 
 
 def _shapes(parent: Element) -> Iterator[Element]:
-    """Yield the shapes on a slide in order, those of groups one by one; empty placeholders hold a prompt."""
+    """Yield the shapes on a slide in order, those of groups one by one; empty placeholders have a prompt."""
     for child in parent:
         if child.tag in _GROUPS:
             yield from _shapes(child)

@@ -37,7 +37,7 @@ def load(data: bytes, name: str, scans: Mapping[int, ScannedPage]) -> Document:
         if min(image.size) < _MIN_SIDE_PIXELS:
             raise DocumentError(
                 name,
-                "is too small a picture to hold text that could be read by OCR",
+                "is too small a picture to contain text that OCR could read",
                 kind=ProblemKind.PICTURES,
             )
     read = scanned_lines({number: page for number, page in scans.items() if number < count})

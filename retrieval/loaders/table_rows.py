@@ -7,7 +7,7 @@ All formats share this, so that a row reads the same in each:
     no.: 2,145,629
     %: 64.9
 
-A row too long for one quote is laid out in several parts, each with the cells that tell which row it is.
+A row too long for one quote is laid out in several parts, each with the cells that identify the row.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ _MAX_TITLE_CELLS = 2
 _MAX_HEADER_ROWS = 4
 _MAX_KEY_COLUMNS = 3
 _MIN_COLUMN_NUMBERS = 4
-# The columns that tell which row it is may take this much of a part.
+# The columns that identify a row may take this much of a part.
 _MAX_KEY_CHARS = 140
 _MIN_IDENTIFIED_SHARE = 0.9
 # Rows of texts with more cells than this, on average, are records and not items of a list.
@@ -260,7 +260,7 @@ def _header_at(
 
 
 def _is_note(above: TableRow, row: TableRow) -> bool:
-    """Return whether a row is none of the table that begins below it: it has a cell, or fewer by half."""
+    """Return whether a row is above the table: it has one cell, or at most half as many as the next row."""
     return len(above.filled) < 2 or (2 * len(above.filled) <= len(row.filled) and not row.covered)  # noqa: PLR2004
 
 
@@ -301,7 +301,7 @@ def _add_levels(rows: Sequence[TableRow], first: int, end: int) -> int:
 
 
 def _evident_end(rows: Sequence[TableRow], index: int) -> int | None:
-    """Return the end of the header rows from `index`; None unless names stand above values."""
+    """Return the end of the header rows from `index`; None unless names are above values."""
     end = index
     while end < len(rows) and end - index < _MAX_HEADER_ROWS and _are_names(rows[end]):
         if end > index and not _is_level(rows[end - 1], rows[end]):
@@ -377,7 +377,7 @@ def _is_likely_header(rows: Sequence[TableRow], index: int, header: Header) -> b
         return False
     if header == "expected":
         return True
-    # In a text, two columns are often a name and what it stands for, from the first row on.
+    # In a text, two columns are often a name and its meaning, from the first row on.
     filled = len(rows[index].filled)
     return (
         filled > 2  # noqa: PLR2004
@@ -398,9 +398,9 @@ def _column_names(header: Sequence[TableRow]) -> _ColumnNames:
 
 
 def _spread(row: TableRow, width: int, *, is_last: bool) -> list[str]:
-    """Return the text over each column: wide cells stand over all their columns.
+    """Return the text above each column: wide cells are above all their columns.
 
-    Without marks of wide cells, a cell of an upper level stands over the empty ones to its right.
+    Without marks of wide cells, a cell of an upper level spans the empty ones to its right.
     """
     texts = [" ".join(cell.split()) for cell in row.cells] + [""] * (width - len(row.cells))
     for column in range(1, width):
@@ -412,7 +412,7 @@ def _spread(row: TableRow, width: int, *, is_last: bool) -> list[str]:
 
 
 def _join_levels(texts: Sequence[str]) -> _ColumnName:
-    """Return the name of a column from those of its levels; one that is too long is left out."""
+    """Return the name of a column from those of its levels; one that is too long is dropped."""
     filled = [text for text in texts if text]
     kept = [text for before, text in pairwise(["", *filled]) if text != before]
     if not kept or len(kept[-1]) > _MAX_COLUMN_NAME_CHARS:
@@ -463,7 +463,7 @@ def _is_section(body: Sequence[TableRow], number: int, keys: int) -> bool:
     if len(row.filled) != 1 or row.filled[0] >= keys:
         return False
     text = row.cells[row.filled[0]]
-    # A row whose columns could not be told apart names nothing.
+    # A row whose columns could not be separated names nothing.
     if len(text) > _MAX_SECTION_CHARS or sum(map(_is_amount, text.split())) > _MAX_SECTION_NUMBERS:
         return False
     return number + 1 < len(body) and len(body[number + 1].filled) > 1
@@ -487,7 +487,7 @@ def _carry_keys(body: Sequence[TableRow]) -> list[TableRow]:
 
 
 def _key_columns(body: Sequence[TableRow]) -> int:
-    """Return how many of the first columns tell which row it is: the fewest that differ between the rows.
+    """Return how many of the first columns identify a row: the fewest that differ between the rows.
 
     Columns of values other than years do not count.
     """

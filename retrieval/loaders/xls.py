@@ -49,7 +49,7 @@ def load(data: bytes, name: str) -> Document:
 def _sheets(data: bytes, name: str) -> Iterator[tuple[str, list[tuple[str, TableRow]]]]:
     """Yield the names of the visible sheets, each with its rows and their numbers."""
     try:
-        # What it finds odd in a file it prints to the log file.
+        # It prints warnings about a file to the log file.
         with xlrd.open_workbook(
             file_contents=data, formatting_info=True, on_demand=True, ragged_rows=True, logfile=io.StringIO()
         ) as book:

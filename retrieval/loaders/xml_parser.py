@@ -1,4 +1,4 @@
-"""Parses XML that may be hostile: declared entities, very many tags and deep nesting are refused."""
+"""Parses XML that may be hostile: declared entities, very many tags and deep nesting are rejected."""
 
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
@@ -27,7 +27,7 @@ def parse_xml(chunks: Iterable[bytes], name: str, path: str) -> ET.Element:
 
 
 def _parse(chunks: Iterable[bytes], name: str, path: str) -> ET.Element:
-    parser, prologue, tags = ET.XMLParser(), _Prologue(), 0  # noqa: S314 declarations are refused first
+    parser, prologue, tags = ET.XMLParser(), _Prologue(), 0  # noqa: S314 declarations are rejected first
     for chunk in chunks:
         tags += chunk.count(b"<")
         if tags > MAX_TAGS:

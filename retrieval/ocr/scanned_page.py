@@ -1,7 +1,7 @@
 """Pages that OCR has read: their words with places and confidence, and the pages kept on disk.
 
 There is one file for each document, found by the digest of its bytes. It grows by a line for each page, so
-that a process that is killed goes on with the next one.
+that after a process is killed, reading continues with the next one.
 """
 
 import json
@@ -56,7 +56,7 @@ class ScannedLine:
 
 @dataclass(frozen=True, slots=True)
 class ScannedPage:
-    """What OCR has read on the picture of a page, which has `width` times `height` pixels.
+    """The text that OCR has read on the picture of a page, which has `width` times `height` pixels.
 
     `turned` is by how many degrees, clockwise, the page was turned upright first. `language` is the engine's
     name of the language that it was read in; empty if nothing was read.

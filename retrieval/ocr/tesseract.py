@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 PAGE_SECONDS = 60.0
-NEEDED = "holds no text, only pictures: have it read by OCR"
+NEEDED = "contains no text, only pictures: have it read by OCR"
 MISSING = (
     f"{NEEDED} (ocrmypdf) first, or install Tesseract with the "
     "languages of your documents, such as tesseract-ocr and tesseract-ocr-eng, and do not set OCR=off; "
@@ -33,7 +33,7 @@ MISSING = (
 )
 _LIST_SECONDS = 20.0
 _MAX_OUTPUT_BYTES = 32 * 1024**2
-# Its models of orientation, of equations and of whole scripts are no languages.
+# Its models of orientation, of equations and of whole scripts are not languages.
 _NO_LANGUAGES = frozenset({"osd", "equ", "snum"})
 _NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
 _LINES = "span.ocr_line, span.ocr_header, span.ocr_textfloat, span.ocr_caption"
@@ -244,7 +244,7 @@ _MIN_DETECTED_CHARS = 40
 
 
 class MissingLanguageError(OcrError):
-    """A page is in a script of which no language is installed."""
+    """A page is in a script for which no language is installed."""
 
 
 def read_page(image: Image.Image, dpi: int, language: str | None = None) -> ScannedPage:
@@ -282,7 +282,7 @@ def _candidates(orientation: Orientation) -> tuple[str, ...]:
     candidates += [orientation.script] if orientation.script in installed else []
     if not candidates:
         raise MissingLanguageError(
-            f"is in {orientation.script} script, of which OCR has no language here; "
+            f"is in {orientation.script} script, for which OCR has no language here; "
             f"install its pack, such as {install_hint(orientation.script)}"
         )
     return tuple(candidates)

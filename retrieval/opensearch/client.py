@@ -47,7 +47,7 @@ class ConnectionSettings:
         """Parse comma-separated addresses such as `https://user:password@host:9200`.
 
         Addresses without a user get the first user among the others. With an API key, users are ignored.
-        Raises ValueError, whose message holds no secret.
+        Raises ValueError, whose message has no secret.
         """
         parts = [_parse_address(address.strip()) for address in addresses.split(",") if address.strip()]
         if not parts:
@@ -117,7 +117,7 @@ _AUTH_FAILURE_STATUSES = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 class RefusedError(RetrievalError):
-    """The cluster refused a request; `status` is the HTTP status, `kind` OpenSearch's error type."""
+    """The cluster rejected a request; `status` is the HTTP status, `kind` OpenSearch's error type."""
 
     def __init__(self, status: int, kind: str, reason: str, *, is_part: bool = False) -> None:
         """`is_part` marks the failure of one search of a multi-search."""

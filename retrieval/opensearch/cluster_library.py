@@ -196,7 +196,7 @@ class OpenSearchIndex:
         return _best_passages_query(_spell(terms), int(limit * _OVERFETCH_FACTOR))
 
     def _exact_scores(self, forward: ForwardIndex, frequencies: Mapping[str, int]) -> Scores:
-        """Return the scores of rank-bm25, of which the cluster's are an approximation."""
+        """Return the scores of rank-bm25, which the cluster's scores approximate."""
         # Each token's position in `frequencies`, or -1.
         term_of_form = forward.vocabulary.map_terms({digest(term): n for n, term in enumerate(frequencies)})
         terms = term_of_form[forward.tokens.values]
@@ -315,7 +315,7 @@ def _best_passages_query(terms: Sequence[str], size: int) -> dict[str, Any]:
 def _best_headings_query(
     weights: Mapping[str, float], boosts: Mapping[str, float], size: int
 ) -> dict[str, Any]:
-    """Return a query for the best passages of those whose context has any of the terms of `weights`.
+    """Return a query for the best passages of those whose heading fields have any of the terms of `weights`.
 
     A term there adds its weight to the score; one in the text adds its BM25 score times its boost.
     """
@@ -499,7 +499,7 @@ class ClusterLibrary(Library[OpenSearchIndex]):
     ) -> Self:
         """Return a library that has to be refreshed before it answers.
 
-        With the `encoder` that made the index's vectors, answers compare meanings as well.
+        With the `encoder` that made the index's vectors, answers compare vectors as well.
         """
         return cls(partial(open_current_snapshot, cluster, alias, encoder), folder)
 

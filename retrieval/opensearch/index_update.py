@@ -1,7 +1,7 @@
 """Indexes a documents folder in a cluster.
 
-A new index is built beside the current one, from a clone of it where possible. When it is complete, the alias
-is moved to it. Until then searches use the current index.
+A new index is built next to the current one, from a clone of it where possible. When it is complete, the
+alias is moved to it. Until then searches use the current index.
 
 A lock lets only one process write, and passes on when that process dies. It is a document that its holder
 renews every 5 seconds. A process that sees it unchanged for 20 seconds takes it over. Only changes of the
@@ -385,7 +385,7 @@ _SAMPLE_PASSAGES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class IndexPlan:
-    """The settings of an index. `replicas` are per shard, as many as there are nodes for.
+    """The settings of an index. `replicas` are per shard, limited by the number of nodes.
 
     `fresh` reads all documents again.
     """
@@ -624,7 +624,9 @@ class _ClusterUpdate:
             if now and now[0] == self.new_index.name:
                 return
             if error.status == HTTPStatus.NOT_FOUND:
-                raise IndexingError("another process has replaced the index meanwhile; try again") from None
+                raise IndexingError(
+                    "another process has replaced the index in the meantime; try again"
+                ) from None
             raise
 
     async def _delete_old(self, keep: set[str]) -> None:

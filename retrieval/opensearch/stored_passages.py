@@ -1,4 +1,4 @@
-"""What is stored in a cluster: passages with their vectors, file records, and the settings of their index.
+"""The content of an index in a cluster: passages with their vectors, file records, and settings.
 
 Each passage is an OpenSearch document with the digests of its terms, in their order. So is the record of each
 file of the documents folder, and a sample of the vectors. The metadata of the index is in its `_meta`.
@@ -46,7 +46,7 @@ from retrieval.loaders.chunking import table_of_contents
 from retrieval.model import Passage, Problem, Section, Span, document_id_of, make_document_id
 from retrieval.opensearch.client import BulkItem
 
-# Texts in a batch, which takes half a second to a second. Larger batches are no faster.
+# Texts in a batch, which takes half a second to a second. Larger batches are not faster.
 _TEXTS_PER_THREAD = 16
 _PASSAGES_PER_BLOCK = 1_000
 # The numbers of wholes, pieces and dimensions.
@@ -501,7 +501,7 @@ def _decode_record(record: bytes) -> Passage:
     return Passage(passage_id, document, title, span, text, tuple(heading), line, *place)
 
 
-# About as many as fit into one bulk request.
+# About the number that fits into one bulk request.
 _PASSAGES_PER_BATCH = 1_000
 # Shorter words are never suggested as corrections; the whitespace analyzer would split longer ones.
 _MIN_WORD_CHARS, _MAX_WORD_CHARS = 3, 200
@@ -545,7 +545,7 @@ def sample_item(sample: VectorSample) -> BulkItem:
 
 
 class BulkItemReader:
-    """Reads documents of a segment as bulk items, and collects their headings and words meanwhile.
+    """Reads documents of a segment as bulk items, and collects their headings and words.
 
     With `embeddings`, passages are stored with vectors; exhaust `encode` before `batches`.
     """

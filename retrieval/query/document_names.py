@@ -122,7 +122,7 @@ def find_documents(name: str, sources: Sequence[Source], *, is_whole: bool = Fal
     """Return the documents whose title or file name has all words of a name, in the order of `sources`.
 
     Inflected words match. If the words are all of a title or file name, or have a file name with its suffix
-    among them, documents that have others as well are left out; with `is_whole`, always. Empty if the name
+    among them, documents that have others as well are excluded; with `is_whole`, always. Empty if the name
     has no words but function words and "document".
     """
     if files := _find_file_names(name, sources):

@@ -1,4 +1,4 @@
-"""Messages that ask nothing of the texts: small talk, and questions about the documents.
+"""Messages that are not answered from the text of documents: small talk, and questions about the documents.
 
 "Which documents do you have" asks about the documents: document_questions.toml lists such questions, and
 small_talk.toml greetings and thanks. A speaker of a language can edit both.
@@ -19,7 +19,7 @@ from retrieval.query.query import UNSPACED, document_words, load_tables
 
 _UNSPACED_GAP = re.compile(rf"(?<=[{UNSPACED}]) (?=[{UNSPACED}])")
 _BLANKS = re.compile(" +")
-# Letters that people write for one another, beside those with accents.
+# Letters that people write for one another, in addition to those with accents.
 _ALIKE = str.maketrans({"ı": "i", "ى": "ي", "ة": "ه", "ٱ": "ا", "ـ": ""})
 
 
@@ -68,7 +68,7 @@ _MAX_DOCUMENT_QUESTION_CHARS = 160
 _MAX_POLITE_WORDS = 4
 _PART = re.compile(r"\{(?P<slot>[a-z]+)\}|\[(?P<optional>[^\]]*)\]|\((?P<either>[^)]*)\)|(?P<words>[^\[({]+)")
 _SLOT = re.compile(r"\{([a-z]+)\}")
-# What the caller fills in: whole words, or any characters of a script without spaces.
+# Slots that the caller fills in: whole words, or any characters of a script without spaces.
 _FREE_SLOT = (
     rf"(?:^|(?<=[\s{UNSPACED}])|(?=[{UNSPACED}]))(?P<{{}}>\S(?:.*\S)?)"
     rf"(?:$|(?=[\s{UNSPACED}])|(?<=[{UNSPACED}]))"
@@ -77,7 +77,7 @@ _FREE_SLOTS = frozenset({"name", "words"})
 
 
 class DocumentQuestionKind(StrEnum):
-    """What a question about the documents themselves asks for."""
+    """The subject of a question about the documents themselves."""
 
     OVERVIEW = "overview"
     CONTENTS = "contents"
@@ -270,7 +270,7 @@ MAX_NAMES_CHARS = 1000
 
 
 def may_name_files(text: str) -> bool:
-    """Return whether a text can be file names alone. Making a NameTable for any other is in vain."""
+    """Return whether a text can be file names alone. Making a NameTable for any other is pointless."""
     return "." in text and len(text) <= MAX_NAMES_CHARS
 
 
@@ -279,7 +279,7 @@ _MAX_SMALL_TALK_CHARS = 120
 
 
 class SmallTalk(Enum):
-    """What a message without a question does; the first of several counts."""
+    """The kind of a message without a question; the first of several counts."""
 
     THANKS = "thanks"
     GOODBYE = "goodbye"

@@ -31,9 +31,9 @@ MEANING_SCALE = 10.0
 # The usual baseline of token similarities: the mean over 193 questions (0.49 to 0.53 in nine languages), with
 # a standard deviation of 0.03.
 _USUAL_TOKEN_BASELINE = 0.505
-# One token in so many counts as one that a passage has least of.
+# The least similar third of the question's tokens: a divisor of their number.
 _WEAKEST_TOKENS_DIVISOR = 3
-# A similarity stands out if it is higher than the next ones, so many.
+# The number of passages that the gap after the most similar one is measured to.
 _GAP_PASSAGES = 3
 # Passages this close in their document are about the same subject.
 _MAX_PARAGRAPHS_APART = 3
@@ -71,7 +71,7 @@ class QueryMatches:
     same for content words and 0 for others. `gram_weights`, of shape (query grams,), is below 1 for grams
     that only an earlier question has.
 
-    `meaning` is None if meanings are not compared.
+    `meaning` is None if vectors are not compared.
     """
 
     owners: IntArray
@@ -158,7 +158,7 @@ def _count_by_piece(rows: IntArray, is_counted: NDArray[np.bool_], piece_count: 
 
 
 def _count_words(rows: IntArray, columns: IntArray, shape: tuple[int, int]) -> FloatArray:
-    """Return how often each pair of row and column occurs; -1 is no column."""
+    """Return how often each pair of row and column occurs; -1 is not a column."""
     is_word = columns >= 0
     counts = np.bincount(rows[is_word] * shape[1] + columns[is_word], minlength=shape[0] * shape[1])
     return counts.reshape(shape).astype(np.float64)
@@ -257,9 +257,9 @@ def token_features(matches: QueryMatches, shortlisted: IntArray) -> dict[str, Fl
     of the less similar half of the candidates. `weakest_tokens` is the mean over the third of the tokens that
     the candidate has least of: a passage about the subject that does not say what was asked lacks some. Both
     are 0 for candidates that are not shortlisted. `token_gap` is the same for all: how much more similar the
-    most similar candidate is than the three after it. The usual baseline stands for the passages that a small
-    library lacks: the only passage of a library would be as similar as its own baseline. None if tokens are
-    not compared.
+    most similar candidate is than the three after it. The usual baseline is used for the passages that a
+    small library lacks: the only passage of a library would be as similar as its own baseline. None if tokens
+    are not compared.
     """
     meaning = matches.meaning
     if meaning is None or meaning.compare_tokens is None:

@@ -25,7 +25,7 @@ from retrieval.language import fold, is_unspaced, script, script_of, tokenize
 class Stopwords:
     """The stop words of one language, folded, by the kind of answer they ask for.
 
-    `join` holds the other function words. `greet` holds small talk, which counts only in a message without
+    `join` holds the other function words. `greet` has small talk, which counts only in a message without
     other content. In scripts without spaces entries are substrings of a question, elsewhere whole words.
     """
 
@@ -325,7 +325,7 @@ def _greets(text: str, words: FoldedWords, listed: Stopwords) -> bool:
 
 
 def _may_greet(text: str, language: str, stopwords: Stopwords) -> bool:
-    """Return whether a text may hold a greeting. Cheaper than tokenising it."""
+    """Return whether a text may have a greeting. Cheaper than tokenising it."""
     folded = fold(text, language)
     return any(word in folded for word in stopwords.greet)
 
@@ -494,7 +494,7 @@ _LETTER_OR_DIGIT = regex.compile(r"[\p{L}\p{N}]")
 
 @dataclass(frozen=True, slots=True)
 class _Joining:
-    """What joins questions in a language, as patterns; `asking` are folded words."""
+    """The words that join questions in a language, as patterns; `asking` are folded words."""
 
     conjunction: "regex.Pattern[str]"
     asking: frozenset[str]

@@ -67,7 +67,7 @@ WITH_MEANING = Coefficients(
         "share": 0.32,
     },
     bias=-3.45,
-    # On collections left out of the fit, 0.05 of the answerable questions then get a wrong answer, and
+    # On collections held out of the fit, 0.05 of the answerable questions then get a wrong answer, and
     # 0.90 of the others get none.
     min_sure=0.6,
 )
@@ -110,7 +110,7 @@ WITH_TOKENS = Coefficients(
         "weakest_tokens": 0.43,
     },
     bias=-5.19,
-    # On collections left out of the fit, 0.04 of the answerable questions then get a wrong answer, and
+    # On collections held out of the fit, 0.04 of the answerable questions then get a wrong answer, and
     # 0.95 of the others get none (docs/ranking.md).
     min_sure=0.65,
 )
@@ -158,7 +158,7 @@ WORDS_ONLY = Coefficients(
         "grams*coverage": 0.28,
         "unspaced": -1.15,
     },
-    # The fit gave -5.73. With 0.6 more, about as many questions are answered as with meanings.
+    # The fit gave -5.73. With 0.6 more, about as many questions are answered as with vectors.
     bias=-5.13,
     min_sure=0.57,
 )

@@ -37,10 +37,10 @@ from retrieval.sentences import LEAD_IN_ENDINGS, pieces
 _MAX_PIECES = 24
 # The count of a word at which its frequency feature is 0.5; K1 of the first stage has this value, too.
 _COUNT_SATURATION = 0.6
-# What may stand after the mark of a question.
+# Characters that may follow a question mark.
 _CLOSING_MARKS = " \n\t\"'”’»)]"
 _QUESTION_MARKS = ("?", "？", "؟", "⸮")
-# A span of which more is questions asks instead of answering.
+# A span with a larger share of questions is treated as a question.
 _MAX_QUESTION_SHARE = 0.5
 # "E4: filter blocked." A short first sentence of a paragraph is not quoted without the one that explains it.
 _MAX_LABEL_CHARS = 30
@@ -146,7 +146,7 @@ def find_spans(matches: QueryMatches, shortlisted: IntArray, max_chars: int) -> 
 def _without_lead_ins(
     spans: CandidateSpans, matches: QueryMatches, candidates: Candidates, max_chars: int
 ) -> CandidateSpans:
-    """Leave out spans that end in a colon, if their last sentence fits in a quote with what it announces."""
+    """Drop spans that end in a colon, if their last sentence fits in a quote with what it announces."""
     _, fits = _next_pieces(spans, matches, matches.starts[spans.last], max_chars)
     leads_in = np.zeros(len(matches.owners), np.bool_)
     for piece in np.unique(spans.last[fits]).tolist():
@@ -219,7 +219,7 @@ def span_features(
     row[shortlisted] = np.arange(len(shortlisted))
 
     def gain(similarity: FloatArray) -> FloatArray:
-        # What the span's coverage would gain from the words of a text around it.
+        # The gain of the span's coverage from the words of a text around it.
         gained: FloatArray = (
             np.maximum(similarity, spans.similarity) @ content_idf - coverage
         ) / max_coverage
@@ -335,7 +335,7 @@ def with_explanations(
 ) -> list[Excerpt]:
     """Extend excerpts that cut the short first sentence of a paragraph from the sentence after it.
 
-    They have at most `max_chars` characters then. Excerpts that overlap an earlier one are left out.
+    They have at most `max_chars` characters then. Excerpts that overlap an earlier one are dropped.
     """
     kept: list[Excerpt] = []
     for excerpt in excerpts:
@@ -351,7 +351,7 @@ def with_explanations(
 
 
 def _with_explanation(excerpt: Excerpt, matches: QueryMatches, passage: Passage, max_chars: int) -> Excerpt:
-    # Rows are no sentences.
+    # Rows are not sentences.
     if passage.unit in ROW_UNITS:
         return excerpt
     rows = np.flatnonzero(matches.owners == excerpt.candidate)

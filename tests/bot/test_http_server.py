@@ -133,7 +133,7 @@ async def test_metrics(server: Server) -> None:
     ],
 )
 async def test_other_paths_and_methods(server: Server, method: str, path: str, expected: int) -> None:
-    """Other paths and methods are refused, also with the right secret."""
+    """Other paths and methods are rejected, also with the right secret."""
     assert expected == (await server.request(method, path, headers={HEADER: SECRET})).status_code
 
 
@@ -159,7 +159,7 @@ async def test_no_webhook_when_polling(server: Server) -> None:
     ],
 )
 async def test_requests_without_the_secret_are_not_read(server: Server, headers: dict[str, Any]) -> None:
-    """A request with no secret or a wrong one is refused before any of its body is read."""
+    """A request with no secret or a wrong one is rejected before any of its body is read."""
     body = Body(b'{"update_id": 1}')
     assert 401 == (await server.request("POST", "/hook", content=body, headers=headers)).status_code
     assert 0 == body.read
@@ -234,7 +234,7 @@ async def test_a_running_answer_gets_more_time() -> None:
 
 @fast
 async def test_a_running_answer_is_not_given_up() -> None:
-    """A running answer goes on after its request has timed out, and is not given again."""
+    """A running answer continues after its request has timed out, and is not given again."""
     server = Server()
     server.answer_seconds = 30
     assert 503 == await server.send(b'{"update_id": 1}')
@@ -267,7 +267,7 @@ async def test_a_running_answer_is_not_given_up() -> None:
     ids=repr,
 )
 async def test_bodies_that_are_not_updates(server: Server, content: bytes) -> None:
-    """A body that is not JSON, or not an update, is refused; later updates are still accepted."""
+    """A body that is not JSON, or not an update, is rejected; later updates are still accepted."""
     assert 400 == await server.send(content)
     assert [] == server.done
     assert 200 == await server.send(b'{"update_id": 1}')
@@ -275,7 +275,7 @@ async def test_bodies_that_are_not_updates(server: Server, content: bytes) -> No
 
 @pytest.mark.parametrize("is_chunked", [False, True])
 async def test_a_body_has_a_limit(server: Server, is_chunked: bool) -> None:
-    """A body of more than 1 MiB is refused without being read to its end, with a stated length or without."""
+    """A body of more than 1 MiB is rejected without being read to its end, with a stated length or not."""
     update = json.dumps({"update_id": 1, "x": "x" * MIB}).encode()
     body = Body(*(update[at : at + 1000] for at in range(0, 4 * MIB, 1000)), *[b"x" * 1000] * 4000)
     content: Any = body if is_chunked else update
@@ -294,7 +294,7 @@ async def test_a_large_body_is_accepted(server: Server) -> None:
 
 @fast
 async def test_a_body_must_arrive() -> None:
-    """A body that arrives too slowly is refused after some seconds."""
+    """A body that arrives too slowly is rejected after some seconds."""
     server = Server()
     assert 408 == await server.send(Body(*[b" "] * 100, pause=1))
     assert now() < 11

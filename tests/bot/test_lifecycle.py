@@ -46,7 +46,7 @@ def test_a_missing_folder_is_one_line(
     """A missing documents folder is named, with exit code 2."""
     code, lines = _run(monkeypatch, caplog, telegram_token="1:x", seeds_dir=tmp_path / "none")
     assert 2 == code
-    # The bot connects to Telegram meanwhile, which may have failed first.
+    # The bot connects to Telegram in the meantime, which may have failed first.
     (problem,) = [line for line in lines if not line.startswith("Telegram cannot be reached")]
     assert str(tmp_path / "none") in problem
 

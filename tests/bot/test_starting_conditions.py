@@ -121,7 +121,7 @@ def test_no_disk_has_space(docs: Path, tmp_path: Path, module: str) -> None:
 def test_documents_are_read_when_the_disk_has_space_again(
     docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A document that needed temporary files on a full disk is left out until the next start only."""
+    """A document that needed temporary files on a full disk is skipped until the next start only."""
     _write(docs / "lighthouse.txt", FACT, 1e9)
 
     def fail(*_: Any, **__: Any) -> Any:

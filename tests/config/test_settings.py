@@ -167,7 +167,7 @@ def test_the_nodes_of_a_cluster(
     "given", [",", "http://one,two", "http://one:0", "http://one:99999", "http://one/?x"]
 )
 def test_invalid_node_addresses(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
-    """An invalid node address is refused without being shown."""
+    """An invalid node address is rejected without being shown."""
     assert _error(monkeypatch, "OPENSEARCH_URL", given).startswith("OPENSEARCH_URL is not usable: expected ")
 
 

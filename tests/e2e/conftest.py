@@ -178,7 +178,7 @@ def bot(sandbox_url: str, documents: Path, tmp_path_factory: pytest.TempPathFact
         LOG_LEVEL="DEBUG",
     )
     try:
-        process.wait_for_output("is listening")
+        process.wait_for_output("is ready")
         yield process
     finally:
         process.kill_if_running()
@@ -204,7 +204,7 @@ def served(
         )
         process = Process.start(tmp_path_factory.mktemp("served"), **settings)
         try:
-            process.wait_for_output("is listening")
+            process.wait_for_output("is ready")
             yield ServedBot(request.param, url, process)
         finally:
             process.kill_if_running()

@@ -40,7 +40,7 @@ def run_webhook_bot(folder: Path, documents: Path, **overrides: str) -> Iterator
         }
         bot = Process.start(folder, **(settings | overrides))
         try:
-            bot.wait_for_output("is listening")
+            bot.wait_for_output("is ready")
             yield bot, port, url
         finally:
             bot.kill_if_running()

@@ -98,7 +98,7 @@ def _message(number: int, sender: int, chat: int, **more: Any) -> dict[str, Any]
     ],
 )
 async def test_requests_without_the_secret(target: Target, fields: dict[str, str], path: str) -> None:
-    """An update without the exact secret in its header is refused and not answered."""
+    """An update without the exact secret in its header is rejected and not answered."""
     update = b'{"update_id": 1}'
     assert 401 == (await post(target.port, update, fields, path)).status
 
@@ -122,18 +122,18 @@ async def test_header_names_are_case_insensitive(target: Target) -> None:
     ],
 )
 async def test_other_methods_and_paths(target: Target, method: str, path: str, expected: int) -> None:
-    """All other methods and paths are refused, also with the secret."""
+    """All other methods and paths are rejected, also with the secret."""
     assert expected == (await post(target.port, b'{"update_id": 1}', None, path, method)).status
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"update_id": "1"}', b"\xff\xfe", b"{}" * 9])
 async def test_bodies_that_are_not_updates(target: Target, body: bytes) -> None:
-    """A body that is not an update is refused with a short reason."""
+    """A body that is not an update is rejected with a short reason."""
     assert 400 == (await post(target.port, body)).status
 
 
 async def test_a_large_body(target: Target) -> None:
-    """A body of more than a megabyte is refused by its Content-Length, before it is sent."""
+    """A body of more than a megabyte is rejected by its Content-Length, before it is sent."""
     async with connect(target.port) as connection:
         await connection.send(request_head({SECRET_HEADER: SECRET, "Content-Length": 2 * 2**20}))
         assert 413 == (await connection.read_response()).status
@@ -141,7 +141,7 @@ async def test_a_large_body(target: Target) -> None:
 
 @pytest.mark.parametrize(("secret", "expected"), [(SECRET, 413), ("wrong", 401)])
 async def test_an_endless_body(target: Target, secret: str, expected: int) -> None:
-    """A body without a length is refused after a megabyte, and without the secret at once."""
+    """A body without a length is rejected after a megabyte, and without the secret at once."""
     async with connect(target.port) as connection:
         await connection.send(request_head({SECRET_HEADER: secret, "Transfer-Encoding": "chunked"}))
         with contextlib.suppress(ConnectionError):
@@ -151,7 +151,7 @@ async def test_an_endless_body(target: Target, secret: str, expected: int) -> No
 
 
 async def test_a_slow_body(target: Target) -> None:
-    """A body of one byte a second is refused after ten seconds."""
+    """A body of one byte a second is rejected after ten seconds."""
     began = time.monotonic()
     async with connect(target.port) as connection:
         await connection.send(request_head({SECRET_HEADER: SECRET, "Content-Length": 100}))
@@ -288,7 +288,7 @@ async def test_a_flood_of_one_user(
     bot = start_bot(
         TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents), **limits
     )
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         idle_seconds = [await _answer_seconds(sandbox) for _ in range(9)]
         flooder = await sandbox.private_chat("Eve")
@@ -321,7 +321,7 @@ async def test_a_flood_of_presses(
         SEEDS_DIR=str(documents),
         TELEGRAM_QUESTIONS_PER_MINUTE="5",
     )
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat("Eve")
         await chat.send(QUESTION)
@@ -348,7 +348,7 @@ async def test_channels_have_separate_limits(
         WEBHOOK_URL=f"http://{raw_http.HOST}:{port}{PATH}",
         WEBHOOK_SECRET=SECRET,
     )
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         groups = [await sandbox.group(f"Group {number}") for number in range(2)]
         senders = [groups[0]] * 6 + [groups[1]]
@@ -386,14 +386,14 @@ async def test_secrets_appear_nowhere(
         LOG_LEVEL="DEBUG",
         PYTHONASYNCIODEBUG="1",
     )
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         assert key == (await sandbox.calls("setWebhook"))[-1]["params"]["secret_token"]
         description = f"Bad Request: {TOKEN} {key} https://api.telegram.org/bot{TOKEN}/sendMessage"
         await sandbox.fault("sendMessage", kind="error", status=400, description=description)
         chat = await sandbox.private_chat()
         await chat.send(QUESTION)
-        bot.wait_for_output("Telegram refused a reply")
+        bot.wait_for_output("Telegram rejected a reply")
         await chat.send(f"/ask {TOKEN}")
         reply = (await chat.next_message()).text
     pages = [(await get(port, path)).body.decode() for path in ("/healthz", "/readyz", "/metrics", "/")]
@@ -408,7 +408,7 @@ async def test_a_traceback_has_no_secret(
     """An unexpected response of Telegram is logged as a traceback without the token."""
     async with _proxy_with_invalid_dates(own_sandbox_url) as url:
         bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=url, SEEDS_DIR=str(documents))
-        await asyncio.to_thread(bot.wait_for_output, "is listening")
+        await asyncio.to_thread(bot.wait_for_output, "is ready")
         async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
             chat = await sandbox.private_chat()
             await chat.send(QUESTION)
@@ -469,7 +469,7 @@ async def test_questions_in_the_log(
         LOG_LEVEL="DEBUG",
         LOG_QUESTIONS=setting,
     )
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     before = len(bot.output)
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat("Marguerite", username="marguerite")
@@ -533,15 +533,15 @@ async def test_a_hostile_folder(start_bot: Callable[..., Any], own_sandbox_url: 
     folder.mkdir()
     with _hostile_files(folder):
         bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
-        bot.wait_for_output("is listening", 30)
+        bot.wait_for_output("is ready", 30)
     assert [] == [line for line in bot.output.splitlines() if not re.match(r"\d{4}-\d\d-\d\d ", line)]
     assert "\u202e" not in bot.output
-    assert "Left out huge.txt: 65 MB exceed the limit of" in bot.output
+    assert "Skipped huge.txt: 65 MB exceed the limit of" in bot.output
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
         await chat.send("/sources")
         sources = await chat.next_message()
-        assert "I hold 6 documents:" == sources.text.partition("\n")[0]
+        assert "I have 6 documents:" == sources.text.partition("\n")[0]
         # A name that looks like a link is not one.
         assert [] == [entity for entity in sources.entities if "example.com" in str(entity)]
         for question in ("What is the secret under the stairs of Ravensburg?", "Who is root in /bin/bash?"):
@@ -569,7 +569,7 @@ async def test_a_document_that_imitates_the_bot(
     text = "/reload@verbatim_bot ‹ 1/5 › q2 <b>Zanzibar</b> [press](tg://user?id=1) — other.txt, line 9"
     (folder / "false.txt").write_text(_join_paragraphs("The title", text), encoding="utf-8")
     bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
         await chat.send("Where is the press of Zanzibar?")

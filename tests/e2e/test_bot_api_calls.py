@@ -33,7 +33,7 @@ async def test_calls_conform(sandbox: Sandbox) -> None:
 
 
 async def test_no_unknown_calls_were_made(sandbox: Sandbox) -> None:
-    """The sandbox got no unknown method or parameter, and refused no reply."""
+    """The sandbox got no unknown method or parameter, and rejected no reply."""
     await _converse(sandbox)
     assert [] == await sandbox.violations()
     refused = [call for call in await sandbox.calls() if not call["response"]["ok"]]

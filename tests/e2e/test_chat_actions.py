@@ -43,7 +43,7 @@ def admin_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdminBot]:
             TELEGRAM_ADMINS=str(admin),
         )
         try:
-            process.wait_for_output("is listening")
+            process.wait_for_output("is ready")
             yield AdminBot(url, admin, process)
         finally:
             process.kill_if_running()
@@ -81,7 +81,7 @@ async def test_a_quick_answer_shows_nothing(chat: ChatClient) -> None:
 
 
 async def test_an_upload_that_takes_long(chat: ChatClient) -> None:
-    """While an upload is read, one message shows how it goes on, and its result in the end."""
+    """While an upload is read, one message shows the progress, and the result in the end."""
     await chat.sandbox.fault("getFile", kind="delay", seconds=4.6)
     await chat.send_document("tower.txt", LIGHTHOUSE.encode())
     progress = await chat.next_message()

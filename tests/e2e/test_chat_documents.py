@@ -46,7 +46,7 @@ class Running:
             "UPLOAD_FILES": "4",
         }
         process = Process.start(self.folder, **settings, **(own | self._settings))
-        process.wait_for_output("is listening")
+        process.wait_for_output("is ready")
         return process
 
     @property
@@ -228,7 +228,7 @@ async def test_an_album_in_a_group(running: Running) -> None:
 
 
 async def test_what_is_asked_can_be_chosen(running: Running) -> None:
-    """A button in /mine chooses what is asked; the choice lasts and is told below each reply."""
+    """A button in /mine chooses what is searched; the choice lasts and is shown below each reply."""
     async with Sandbox.at(running.url) as sandbox:
         ada = await sandbox.private_chat("Ada")
         await add_document(ada)
@@ -333,7 +333,7 @@ async def test_reading_tells_what_is_searched(running: Running) -> None:
 
 @pytest.mark.parametrize("language", ["ar", "de", "ru"])
 async def test_reasons_in_other_languages(running: Running, language: str) -> None:
-    """Why a document cannot be read is told in the person's language."""
+    """The reason why a document cannot be read is in the person's language."""
     async with Sandbox.at(running.url) as sandbox:
         chat = await sandbox.private_chat("Ada", language_code=language)
         await chat.send_document("broken.pdf", b"%PDF-1.7 broken")
@@ -492,7 +492,7 @@ async def test_a_kill_while_reading(documents: Path, tmp_path: Path) -> None:
 
 
 async def test_names_are_no_links(running: Running) -> None:
-    """File names that end like a domain are no links in any message of the bot, in any language."""
+    """File names that end like a domain are not links in any message of the bot, in any language."""
 
     async def check(ada: ChatClient, language: str) -> None:
         for name, content in (("notes.md", LEASE), ("setup.py", "x = 1"), ("empty.md", " ")):
@@ -516,7 +516,7 @@ async def test_names_are_no_links(running: Running) -> None:
 
 
 async def test_the_caption_of_a_refused_document(running: Running) -> None:
-    """A question that came with a document which is refused at once is answered from what is there."""
+    """A question that came with a document which is rejected at once is answered from what is there."""
     async with Sandbox.at(running.url) as sandbox:
         group = await sandbox.group("Flat", users=("Eve", "Ida"))
         greeting = await _greeting(group)
@@ -574,7 +574,7 @@ async def test_unused_documents_are_deleted(documents: Path, tmp_path: Path) -> 
 
 
 async def test_status_shows_totals(documents: Path, tmp_path: Path) -> None:
-    """/status tells an admin how many chats have documents, and how many, but no name of any."""
+    """/status shows an admin how many chats have documents, and how many, but no name of any."""
     with run_sandbox() as url:
         async with Sandbox.at(url) as sandbox:
             admin, ada = await sandbox.private_chat("Root"), await sandbox.private_chat("Ada")
@@ -601,7 +601,7 @@ async def test_status_shows_totals(documents: Path, tmp_path: Path) -> None:
 
 
 async def test_privacy_help_and_status_tell_it(running: Running) -> None:
-    """/privacy and /help tell about documents, and the commands are listed."""
+    """/privacy and /help mention documents, and the commands are listed."""
     async with Sandbox.at(running.url) as sandbox:
         ada = await sandbox.private_chat("Ada")
         assert TEXTS.privacy_uploads in (await ask(ada, "/privacy")).text

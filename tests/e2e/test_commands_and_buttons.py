@@ -81,7 +81,7 @@ def feedback_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FeedbackB
             LOG_LEVEL="DEBUG",
         )
         try:
-            process.wait_for_output("is listening")
+            process.wait_for_output("is ready")
             yield FeedbackBot(url, folder, feedback, admin, process)
         finally:
             process.kill_if_running()
@@ -538,7 +538,7 @@ async def test_the_greeting_says_which_messages_are_visible(
             **bot_settings("polling", TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(feedback_bot.folder)),
         )
         try:
-            process.wait_for_output("is listening")
+            process.wait_for_output("is ready")
             group = await _group(sandbox)
             assert f"{TEXTS.group_greeting}\n\n{hears}" == (await group.next_message()).text
             assert await group.is_quiet(seconds=0.2)
@@ -657,14 +657,14 @@ async def test_an_admin_adds_replaces_and_removes_a_document(
         ("x.exe", b"words", TEXTS.file_name_not_allowed),
         (".hidden.txt", b"words", TEXTS.file_name_not_allowed),
         ("\u202etxt.txt", b"words", TEXTS.file_name_not_allowed),
-        ("empty.txt", b" \n", "holds no text"),
+        ("empty.txt", b" \n", "contains no text"),
         ("picture.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", ""),
     ],
 )
 async def test_documents_that_are_refused(
     reading: Sandbox, feedback_bot: FeedbackBot, name: str, content: bytes, reason: str
 ) -> None:
-    """A file with an invalid name or without text is refused with the reason, and the folder is unchanged."""
+    """A file with an invalid name or without text is rejected with the reason; the folder is unchanged."""
     chat = await _admin_chat(reading, feedback_bot)
     before = sorted(feedback_bot.folder.iterdir())
     await chat.send_document(name, content)

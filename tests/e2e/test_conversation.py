@@ -237,7 +237,7 @@ async def test_commands(sandbox: Sandbox, text: str, expected: str) -> None:
 async def test_sources(sandbox: Sandbox) -> None:
     """/sources lists the documents with title and file name."""
     answer = await _ask(sandbox, "/sources")
-    assert answer.text.startswith("I hold 2 documents:")
+    assert answer.text.startswith("I have 2 documents:")
     (first, second) = answer.text.splitlines()[2:]
     assert first.startswith("1. The lighthouse of Nordholm · EN · 1 KB · 2")
     assert second.startswith("2. The bakery · EN · 1 KB · 2")

@@ -39,7 +39,7 @@ class Deployment:
 
     async def start(self, settings: dict[str, str]) -> Process:
         bot = self.start_bot(**settings)
-        await asyncio.to_thread(bot.wait_for_output, "is listening")
+        await asyncio.to_thread(bot.wait_for_output, "is ready")
         return bot
 
     def record(self, fault: str, mode: str, count: Count, note: str = "") -> None:

@@ -43,7 +43,7 @@ async def test_vectors_are_computed_in_the_background(
         PORT=str(port),
     )
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
-        bot.wait_for_output("is listening")
+        bot.wait_for_output("is ready")
         chat = await sandbox.private_chat()
         await chat.send(QUESTION)
         assert "Clara Brandt" in (await chat.next_message()).text

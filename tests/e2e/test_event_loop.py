@@ -140,7 +140,7 @@ async def test_the_loop_is_never_blocked(
             PYTHONASYNCIODEBUG="1",
             **address,
         )
-        bot.wait_for_output("is listening", 60)
+        bot.wait_for_output("is ready", 60)
         slow = await _blocking_log_lines(bot, own_sandbox_url, questions)
         assert 0 == bot.stop()
         if not slow:

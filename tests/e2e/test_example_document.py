@@ -17,7 +17,7 @@ TOKEN = "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 async def test_the_example_document_answers(start_bot: Callable[..., Any], own_sandbox_url: str) -> None:
     """The bot answers the example question with a verbatim quote of the article."""
     bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(SEEDS))
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
         await chat.send("How many checkpoints does Turkey have in Idlib?")

@@ -324,7 +324,7 @@ async def test_faults_of_the_start(
     rows: list[FaultRow],
     mode: str,
 ) -> None:
-    """The bot starts although calls are refused, dropped and rate limited at first."""
+    """The bot starts although calls are rejected, dropped and rate limited at first."""
     method = {"polling": "deleteWebhook", "webhook": "setWebhook"}[mode]
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         users = await SimulatedUsers.create(sandbox, USERS)
@@ -333,7 +333,7 @@ async def test_faults_of_the_start(
         for fault in (RATE_LIMITED, {"kind": "drop", "is_applied": True}):
             await sandbox.fault(method, **fault)
         bot = start_bot(**bot_settings(mode, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents)))
-        bot.wait_for_output("is listening")
+        bot.wait_for_output("is ready")
         count = await users.wait_and_count()
         assert Count(USERS, 0, 0) == count
         assert [] == (await sandbox.control("faults"))["faults"]

@@ -226,7 +226,7 @@ def _random_bodies(count: int) -> Iterator[bytes]:
 
 
 async def test_bodies_of_any_bytes(running: RunningBot) -> None:
-    """Bodies that are not updates are refused, each with a response, and have no effect."""
+    """Bodies that are not updates are rejected, each with a response, and have no effect."""
     assert {200, 400} == {running.client.post(body) for body in _random_bodies(2000)}
     await running.check_health()
 

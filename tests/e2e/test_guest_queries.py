@@ -1,4 +1,4 @@
-"""The bot as a guest in chats of which it is not a member."""
+"""The bot as a guest in chats that it is not a member of."""
 
 import pytest
 

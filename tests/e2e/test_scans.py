@@ -33,7 +33,7 @@ def _start(folder: Path, url: str) -> Process:
     settings = bot_settings("polling", TELEGRAM_API_URL=url, SEEDS_DIR=str(folder / "docs"))
     own = {"TELEGRAM_UPLOADS": "members", "COLLECTIONS_DIR": str(folder / "chats")}
     process = Process.start(folder, **settings, **own)
-    process.wait_for_output("is listening")
+    process.wait_for_output("is ready")
     return process
 
 
@@ -71,7 +71,7 @@ async def test_a_scan_and_a_photo(tmp_path: Path) -> None:
 
 
 async def test_a_kill_while_a_scan_is_read(tmp_path: Path) -> None:
-    """The next process goes on with the pages that are missing, and tells the chat; others did not wait."""
+    """The next process continues with the missing pages, and informs the chat; others did not wait."""
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "mill.txt").write_text("The mill of Nordholm was built by Anna Holm in 1790.\n")
     others = ["The fishermen mend their nets in winter.", "Ice closes the bay.", "Coal comes from the south."]

@@ -47,7 +47,7 @@ class Pair:
             COLLECTIONS_DIR=str(self.chats),
         )
         self.processes.append(process)
-        process.wait_for_output("is listening")
+        process.wait_for_output("is ready")
         return process
 
 

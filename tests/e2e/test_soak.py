@@ -115,7 +115,7 @@ async def test_twenty_thousand_questions(
     if mode == "webhook":
         settings["WEBHOOK_URL"] = f"http://127.0.0.1:{port}{PATH}"
     bot = start_bot(**settings)
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     measured = Measurements([], [])
     # Few connections, which are never idle for long: the sandbox closes idle ones.
     limits = httpx.Limits(max_connections=24, keepalive_expiry=2)

@@ -106,8 +106,8 @@ async def test_no_documents(start_bot: StartBot, own_sandbox_url: str, tmp_path:
     """With an empty folder the bot runs, and replies that it has no documents yet."""
     (tmp_path / "empty").mkdir()
     bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(tmp_path / "empty"))
-    bot.wait_for_output("is listening")
-    assert "empty holds no document that can be read" in bot.output
+    bot.wait_for_output("is ready")
+    assert "empty has no document that can be read" in bot.output
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         for text in (QUESTION, "/sources"):
             chat = await sandbox.private_chat()
@@ -127,10 +127,10 @@ async def test_unreadable_files_do_not_affect_good_ones(
     (folder / "locked.txt").write_text("secret", encoding="utf-8")
     (folder / "locked.txt").chmod(0)
     bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(folder))
-    bot.wait_for_output("is listening")
-    assert "Left out binary.txt: " in bot.output
+    bot.wait_for_output("is ready")
+    assert "Skipped binary.txt: " in bot.output
     # Root can read every file.
-    assert ("Left out locked.txt: " in bot.output) is (os.geteuid() != 0)
+    assert ("Skipped locked.txt: " in bot.output) is (os.geteuid() != 0)
     assert "Traceback" not in bot.output
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
@@ -151,7 +151,7 @@ async def test_stopping_is_quick_and_loses_no_question(
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         chat = await sandbox.private_chat()
         first = start_bot(**environment)
-        first.wait_for_output("is listening")
+        first.wait_for_output("is ready")
         await chat.send("/help")
         await chat.next_message()
         start = time.monotonic()
@@ -171,7 +171,7 @@ async def test_an_update_is_confirmed_only_when_answered(
 ) -> None:
     """While an answer is delayed its update stays unconfirmed, and other chats are answered."""
     bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents))
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         slow, quick = await sandbox.private_chat("Ada"), await sandbox.private_chat("Omar")
         await sandbox.fault("sendMessage", kind="delay", seconds=1.5, chat_id=slow.id)
@@ -187,7 +187,7 @@ async def test_an_update_is_confirmed_only_when_answered(
 async def test_two_processes_at_a_time(start_bot: StartBot, own_sandbox_url: str, documents: Path) -> None:
     """With two processes, as during a deploy, each logs one warning at most, and questions are answered."""
     bot = start_bot(TELEGRAM_TOKEN=TOKEN, TELEGRAM_API_URL=own_sandbox_url, SEEDS_DIR=str(documents))
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         await sandbox.fault("getUpdates", kind="error", status=409, description="Conflict: other")
         chat = await sandbox.private_chat()

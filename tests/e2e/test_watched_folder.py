@@ -39,7 +39,7 @@ async def watched_folder(
         TELEGRAM_MESSAGES_PER_SECOND="0",
         SEEDS_DIR=str(folder),
     )
-    bot.wait_for_output("is listening")
+    bot.wait_for_output("is ready")
     async with Sandbox.at(own_sandbox_url, token=TOKEN) as sandbox:
         yield sandbox, folder, bot
     assert "Traceback" not in bot.output
@@ -96,7 +96,7 @@ async def test_unreadable_documents_are_logged_once(
     (folder / "masters.txt").write_text("The ferry master of Nordholm is Karl Brandt.\n", encoding="utf-8")
     await _ask_until(sandbox, "Who is the ferry master of Nordholm?", "Karl Brandt")
     assert [1, 1, 1] == [
-        bot.output.count(f"Left out {name}: ") for name in ("empty.docx", "locked.pdf", "page.pdf")
+        bot.output.count(f"Skipped {name}: ") for name in ("empty.docx", "locked.pdf", "page.pdf")
     ]
 
 

@@ -24,7 +24,7 @@ async def check_four_processes(sandbox: Sandbox, start: Callable[..., Process], 
     async with balance(public_port, ports):
         workers = [start(**bot_settings("polling", **common, PORT=str(port))) for port in ports]
         for worker in workers:
-            await asyncio.to_thread(worker.wait_for_output, "is listening")
+            await asyncio.to_thread(worker.wait_for_output, "is ready")
         users = await SimulatedUsers.create(sandbox, 60)
         load = asyncio.create_task(users.ask(5, text=QUESTION, pause=1))
         await asyncio.sleep(2.5)

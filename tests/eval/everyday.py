@@ -57,7 +57,7 @@ def measure(
     _print_error(f"{collection.name} ...")
     library = LocalLibrary.open(folder, index_dir=index_dir, encoder=encoder)
     for problem in library.problems:
-        _print_error(f"{collection.name}: left out {problem.name}: {problem.reason}")
+        _print_error(f"{collection.name}: skipped {problem.name}: {problem.reason}")
     if encoder:
         library.encode()
     outcomes = asyncio.run(ask(library, read_questions(collection)))

@@ -59,7 +59,7 @@ class Example:
 
     Of shape (spans,): each of `features`, the pieces `first` and `last`, and whether the span `answers` or is
     in a passage that does (`is_near`). `vectors` are the spans' mean vectors, shape (spans, dimensions).
-    `for_confidence` has what confidence knows about the question. `fold` is what is left out together.
+    `for_confidence` has what confidence knows about the question. `fold` names what is held out together.
     """
 
     collection: str
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.xquad:
         for path in sorted(options.xquad.glob("xquad.*.json")):
             collections += xquad_collections(path, options.index / "xquad")
-    if len(collections) < 2:  # one is left out
+    if len(collections) < 2:  # one is held out
         sys.stderr.write(f"{options.documents}: fewer than two collections; run `make eval-fetch`\n")
         return 2
     encoder, coefficients = load_encoder(), _FITS[options.fit]
@@ -509,7 +509,7 @@ def _rates(judged: Sequence[tuple[Reply, float]], threshold: float) -> list[floa
 
 
 def _format_constants(ranking: Ranking, confidence: Logistic) -> str:
-    """Return the constants as they stand in `confidence.py`. A coefficient of 0 is left out."""
+    """Return the constants as they are written in `coefficients.py`. A coefficient of 0 is omitted."""
     quote = {name: value for name, value in ranking.coefficients.items() if round(value, 2)}
     if ranking.direction.any():
         quote[_DIRECTION] = 1.0

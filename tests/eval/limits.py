@@ -53,7 +53,7 @@ def read(path: Path = LIMITS_FILE) -> Limits:
 
 
 def check_limits(limits: Limits, metrics: Mapping[str, Mapping[str, float | None]]) -> list[Check]:
-    """Compare metrics by group with their limits. Groups that were not measured are left out."""
+    """Compare metrics by group with their limits. Groups that were not measured are skipped."""
     return [
         Check(group, metric, metrics[group].get(metric), limit, is_minimum)
         for groups, is_minimum in ((limits.minimums, True), (limits.maximums, False))

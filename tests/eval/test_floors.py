@@ -64,7 +64,7 @@ def _encoder_digest() -> str:
     return digest.hexdigest()
 
 
-@pytest.mark.skipif(not is_installed(), reason="the floors apply to answers that compare meanings")
+@pytest.mark.skipif(not is_installed(), reason="the floors apply to answers with the encoder")
 def test_floors(index_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`verbatim eval` succeeds with the floors, as in `make eval`."""
     monkeypatch.chdir(tmp_path)

@@ -23,7 +23,7 @@ def test_seeds(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", target_names())
 def test_edited_inputs(name: str) -> None:
-    """An edited input is read, or refused with the error that is meant for it."""
+    """An edited input is read, or rejected with the error that is meant for it."""
     target = build_target(name)
 
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
@@ -36,7 +36,7 @@ def test_edited_inputs(name: str) -> None:
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_past_failures(failure: str) -> None:
-    """What once failed under `make fuzz` is read or refused."""
+    """What once failed under `make fuzz` is read or rejected."""
     build_target(failure.partition("/")[0]).check((CORPUS / failure).read_bytes())
 
 

@@ -121,7 +121,7 @@ async def test_index_is_followed(deployment: Deployment) -> None:
     """The bot answers from the index that `verbatim index` has written, and soon from the next one."""
     assert "1 document, " in deployment.index()
     bot = deployment.start()
-    await asyncio.to_thread(bot.wait_for_output, "is listening")
+    await asyncio.to_thread(bot.wait_for_output, "is ready")
     chat = await deployment.sandbox.private_chat("Ada")
     assert "Clara Brandt" in await _ask(chat, QUESTION)
     assert TEXTS.no_answer in await _ask(chat, BAKERY_QUESTION)
@@ -144,7 +144,7 @@ async def test_outage(deployment: Deployment) -> None:
     """During an outage users are told to ask again and /readyz is 503; afterwards the bot answers again."""
     deployment.index()
     bot = deployment.start()
-    await asyncio.to_thread(bot.wait_for_output, "is listening")
+    await asyncio.to_thread(bot.wait_for_output, "is ready")
     chat = await deployment.sandbox.private_chat("Ada")
     assert "Clara Brandt" in await _ask(chat, QUESTION)
     await deployment.wait_for_readiness(200)
@@ -166,7 +166,7 @@ async def test_start_during_an_outage(deployment: Deployment) -> None:
     deployment.index()
     await asyncio.to_thread(deployment.cluster.kill, 0)
     bot = deployment.start()
-    await asyncio.to_thread(bot.wait_for_output, "is listening")
+    await asyncio.to_thread(bot.wait_for_output, "is ready")
     chat = await deployment.sandbox.private_chat("Ada")
     assert TEXTS.documents_unreachable == await _ask(chat, QUESTION)
     assert (200, 503) == (await deployment.status_of("/healthz"), await deployment.status_of("/readyz"))

@@ -289,7 +289,7 @@ async def test_suspended_writer(
 
 @pytest.mark.usefixtures("short_expiry")
 async def test_concurrent_writers(cluster: ClusterClient, alias: str, html_folder: Path) -> None:
-    """Of two writers one waits, is told the name of the other, and then has nothing to do."""
+    """Of two writers one waits, gets the name of the other, and then has nothing to do."""
     holders: list[str] = []
     totals, progress = progress_recorder()
     first = write_index(

@@ -84,7 +84,7 @@ def test_order(question: str, coefficients: Coefficients) -> None:
 
 @FITS
 def test_products(coefficients: Coefficients) -> None:
-    """A name with * stands for the product of two features."""
+    """A name with * is the product of two features."""
     query = parse("Who feeds the goats?", ["en"])
     features = {"coverage": 0.25, "grams": 0.5}
     product = Coefficients(

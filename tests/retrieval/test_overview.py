@@ -33,7 +33,7 @@ def _quotes(overview: Overview) -> list[str]:
 
 
 def test_quotes_that_are_not_verbatim(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sentence that differs from its passage is left out of an overview."""
+    """A sentence that differs from its passage is dropped from an overview."""
     passages = _passages(f"# Salt\n\n{ABOUT}\n\n# Goats\n\n{CENTRAL}")
 
     def cite_altered(passage: Passage, excerpt: Excerpt, rank: int, highlights: Iterable[Span]) -> Citation:
@@ -63,7 +63,7 @@ def test_quotes_are_sentences_in_document_order(file: Path) -> None:
 
 
 def test_central_sentences() -> None:
-    """A sentence on the subject of the title is found among others, and its near copy left out."""
+    """A sentence on the subject of the title is found among others, and its near copy dropped."""
     names = [first + second for first in "bcdfghklmn" for second in "aeio"]
     fillers = [f"A {' '.join(name + 'rs' + end for end in 'abcdefghijk')} stands here." for name in names]
     text = f"# Goats and salt in Nordholm\n\n{' '.join(fillers)}\n\n{CENTRAL}\n\n{CENTRAL}\n\n{ABOUT}\n"
@@ -72,7 +72,7 @@ def test_central_sentences() -> None:
 
 
 def test_fragments_are_left_out() -> None:
-    """Headings, captions, formulas and lines without a full stop are no sentences."""
+    """Headings, captions, formulas and lines without a full stop are not sentences."""
     sentences = [
         f"The {name} of the village is kept in the museum beside the old harbour."
         for name in ("boat", "bell", "anchor", "net")
@@ -89,7 +89,7 @@ def test_fragments_are_left_out() -> None:
 
 
 def test_a_text_without_sentences() -> None:
-    """A list of words is shown by its first ones, as many as three quotes hold."""
+    """A list of words is shown by its first ones, as many as fit into three quotes."""
     text = "\n\n".join(f"word {number}" for number in range(100))
     quotes = _quotes(make_overview(_passages(text, "a.txt"), 300))
     assert len(quotes) == 3
@@ -105,7 +105,7 @@ def test_a_text_of_short_parts() -> None:
 
 
 def test_wide_rows() -> None:
-    """A row that is told in several passages is shown by the first of them."""
+    """A row in several passages is shown by the first of them."""
     names = [f"Name of the column with the number {number} in this wide table" for number in range(12)]
     rows = [",".join([f"Row {row}", *(str(100 * row + at) for at in range(11))]) for row in range(1, 4)]
     text = "\n".join([",".join(names), *rows])

@@ -254,7 +254,7 @@ def test_same_answer_twice(ask: Ask) -> None:
 
 
 def test_quotes_that_are_not_verbatim(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A quote that differs from its passage is left out of an answer; without others there is none."""
+    """A quote that differs from its passage is dropped from an answer; without others there is none."""
     whole = ask("How many goats does the keeper feed?")
 
     def cite_altered(passage: Passage, excerpt: Excerpt, rank: int, highlights: Iterable[Span]) -> Citation:
@@ -357,7 +357,7 @@ def test_several_questions(question: str, words: list[str], ask: Ask) -> None:
     """A message with several questions gets a quote for each, in their order, then the others."""
     result = ask(question)
     if result.parts == 1:
-        # Both answers stand in one quote, or next to each other.
+        # Both answers are in one quote, or next to each other.
         assert all(word in " ".join(citation.quote for citation in result.citations[:2]) for word in words)
         return
     assert len(words) == result.parts

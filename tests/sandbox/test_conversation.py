@@ -45,7 +45,7 @@ async def test_a_bot_cannot_write_first(sandbox: Sandbox, bot: Bot) -> None:
 
 
 async def test_a_blocked_bot_is_told_and_refused(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
-    """Blocking sends the bot an update, and its messages are refused until it is unblocked."""
+    """Blocking sends the bot an update, and its messages are rejected until it is unblocked."""
     await ada.block()
     update = (await sandbox.unconfirmed())[-1]["my_chat_member"]
     assert update["new_chat_member"]["status"] == "kicked"
@@ -68,7 +68,7 @@ async def test_a_reply_quotes_the_question(bot: Bot, ada: ChatClient) -> None:
 
 
 async def test_a_deleted_question_cannot_be_replied_to(bot: Bot, ada: ChatClient) -> None:
-    """A reply to a deleted message is refused, unless the bot allows sending without the reply."""
+    """A reply to a deleted message is rejected, unless the bot allows sending without the reply."""
     question = await ada.send("soon gone")
     await question.delete()
     reply: dict[str, object] = {"message_id": question.id}
@@ -114,7 +114,7 @@ async def test_a_pressed_button_carries_the_question(sandbox: Sandbox, bot: Bot,
 
 
 async def test_a_late_answer_is_refused(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
-    """An answer to an expired query is refused."""
+    """An answer to an expired query is rejected."""
     inline = await ada.inline("slow", timeout=0)
     await sandbox.control("expire")
     refused = await bot.refusal("answerInlineQuery", inline_query_id=inline["query_id"], results=[])
@@ -141,7 +141,7 @@ def article(result_id: str = "1", **fields: object) -> dict[str, object]:
 async def test_wrong_inline_answers_are_refused(
     bot: Bot, ada: ChatClient, results: list[object], fields: dict[str, str], expected: str
 ) -> None:
-    """A wrong result, or a wrong message in it, is refused, and the query can still be answered."""
+    """A wrong result, or a wrong message in it, is rejected, and the query can still be answered."""
     query_id = (await ada.inline("q", timeout=0))["query_id"]
     assert expected in await bot.refusal(
         "answerInlineQuery", inline_query_id=query_id, results=results, **fields
@@ -246,7 +246,7 @@ async def test_commands_by_scope_and_language(sandbox: Sandbox, bot: Bot) -> Non
 
 
 async def test_flood_limits(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
-    """With flood limits on, a second message in the same second is refused with the time to wait."""
+    """With flood limits on, a second message in the same second is rejected with the time to wait."""
     await sandbox.settings(flood=True)
     await bot.result("sendMessage", chat_id=ada.id, text="1")
     answer = await bot("sendMessage", chat_id=ada.id, text="2")
@@ -268,7 +268,7 @@ async def test_attachments(sandbox: Sandbox, ada: ChatClient, kind: str) -> None
 
 
 async def test_attachments_with_a_caption(sandbox: Sandbox, ada: ChatClient) -> None:
-    """A voice message may have a caption, a dice may not, and other kinds are refused."""
+    """A voice message may have a caption, a dice may not, and other kinds are rejected."""
     await ada.send("What is this?", attachment="voice")
     assert (await sandbox.unconfirmed())[-1]["message"]["caption"] == "What is this?"
     with pytest.raises(ControlError, match="a dice has no caption"):
@@ -278,7 +278,7 @@ async def test_attachments_with_a_caption(sandbox: Sandbox, ada: ChatClient) -> 
 
 
 async def test_a_chat_action_is_shown(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
-    """Users see what the bot is doing; an unknown action is refused, and so is one for a stranger."""
+    """Users see what the bot is doing; an unknown action is rejected, and so is one for a stranger."""
     await bot.result("sendChatAction", chat_id=ada.id, action="upload_photo")
     assert (await ada.next_event(kinds=["action"]))["action"] == "upload_photo"
     refused = await bot.refusal("sendChatAction", chat_id=ada.id, action="sleeping")

@@ -47,7 +47,7 @@ async def test_a_mention_calls_the_bot_in(sandbox: Sandbox, bot: Bot, friends: C
 
 
 async def test_a_guest_answers_once_and_in_time(sandbox: Sandbox, bot: Bot, friends: ChatClient) -> None:
-    """An unknown, answered or expired query is refused, and so is a query of another kind."""
+    """An unknown, answered or expired query is rejected, and so is a query of another kind."""
     await friends.call_in(CALL)
     query_id = (await last_guest_message(sandbox))["guest_query_id"]
     assert await bot.refusal("answerGuestQuery", guest_query_id="7", result=RESULT) == TOO_OLD
@@ -76,7 +76,7 @@ async def test_a_guest_answers_once_and_in_time(sandbox: Sandbox, bot: Bot, frie
 async def test_a_wrong_answer_is_refused(
     sandbox: Sandbox, bot: Bot, friends: ChatClient, changed: dict[str, Any], expected: str
 ) -> None:
-    """A wrong answer to a guest query is refused, and the query can still be answered."""
+    """A wrong answer to a guest query is rejected, and the query can still be answered."""
     await friends.call_in(CALL)
     query_id = (await last_guest_message(sandbox))["guest_query_id"]
     refused = await bot.refusal("answerGuestQuery", guest_query_id=query_id, result=RESULT | changed)

@@ -76,7 +76,7 @@ async def test_parameters_in_every_encoding(
 
 
 async def test_wrong_parameters_are_refused(bot: Bot, ada: ChatClient) -> None:
-    """Missing parameters and malformed JSON are refused with Telegram's messages."""
+    """Missing parameters and malformed JSON are rejected with Telegram's messages."""
     assert await bot.refusal("sendMessage", text="a") == "Bad Request: chat_id is empty"
     assert await bot.refusal("sendMessage", chat_id=ada.id) == "Bad Request: message text is empty"
     assert "can't parse" in await bot.refusal("sendMessage", chat_id=ada.id, text="a", entities="[")
@@ -116,7 +116,7 @@ async def test_an_uploaded_file_can_be_downloaded(sandbox: Sandbox, bot: Bot, ad
 
 
 async def test_a_photo_has_its_size(sandbox: Sandbox, bot: Bot, ada: ChatClient) -> None:
-    """Width and height are read from the image, and a file that is not an image is refused."""
+    """Width and height are read from the image, and a file that is not an image is rejected."""
     fields = {"chat_id": str(ada.id)}
     for content, expected in ((PIXEL, (1, 1)), (b"no picture", None)):
         files = {"photo": ("a.png", content, "image/png")}

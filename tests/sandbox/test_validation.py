@@ -42,7 +42,7 @@ def make_text(value: str, *entities: tuple[str, int, int]) -> TextWithEntities:
     ],
 )
 def test_refuses(formatted: TextWithEntities, expected: str) -> None:
-    """Mistakes that Telegram would refuse or repair are refused with an error that names them."""
+    """Mistakes that Telegram would reject or repair are rejected with an error that names them."""
     assert expected in refusal(formatted)
 
 
@@ -141,7 +141,7 @@ def test_any_part_can_be_quoted(value: str, data: st.DataObject) -> None:
 
 
 def test_a_quote_must_carry_the_same_entities() -> None:
-    """A quote of a bold word without its formatting is refused."""
+    """A quote of a bold word without its formatting is rejected."""
     source = make_text("one two", ("bold", 4, 3), ("bot_command", 0, 3))
     assert validation.quote(make_text("two", ("bold", 0, 3)), source, None).position == 4
     assert validation.quote(make_text("one"), source, None).position == 0
@@ -164,7 +164,7 @@ def test_a_quote_must_carry_the_same_entities() -> None:
     ],
 )
 def test_wrong_buttons_are_refused(button: dict[str, object], expected: str) -> None:
-    """A button that Telegram would refuse is refused."""
+    """A button that Telegram would reject is rejected."""
     with pytest.raises(ApiError, match=expected.replace("'", ".")):
         validation.keyboard({"inline_keyboard": [[button]]})
 

@@ -354,7 +354,7 @@ def _preformatted(node: LexborNode, line: int | None) -> HtmlBlock:
 def _walk(root: LexborNode, skipped: frozenset[str]) -> Iterator[tuple[LexborNode, bool]]:
     """Yield each node as it opens and each element as it closes, but nothing inside tables and <pre>.
 
-    `skipped` elements are left out except within articles.
+    `skipped` elements are dropped except within articles.
     """
     above: list[LexborNode] = []
     articles = 0
@@ -488,7 +488,7 @@ _IMPLICITLY_CLOSED = frozenset(
     }
 )
 _TAG = regex.compile(r"<(?P<close>/?)(?P<name>[a-zA-Z][^\s/>]*+)")
-# The parser compares each attribute with all before it. A long tag alone is no harm: it may embed a picture.
+# The parser compares each attribute with all before it. A long tag alone is harmless: it may embed a picture.
 MAX_ATTRIBUTES = 5000
 _LONG_TAG_CHARS = 50_000
 _MAX_LONG_TAGS = 1000

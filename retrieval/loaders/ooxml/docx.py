@@ -1,6 +1,6 @@
 """Word documents: paragraphs, headings by style or look, tables row by row, text boxes and notes in place.
 
-Read from the XML itself: python-docx leaves out content controls, text boxes, notes and tracked insertions
+Read from the XML itself: python-docx omits content controls, text boxes, notes and tracked insertions
 (docs/decisions/0004-office-readers.md).
 """
 

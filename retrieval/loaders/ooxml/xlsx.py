@@ -142,7 +142,7 @@ def _join_runs(element: Element) -> str:
 
 
 def _unescape(text: str) -> str:
-    """Decode `_xHHHH_`, which stands for a character that XML does not allow (ST_Xstring in ECMA-376)."""
+    """Decode `_xHHHH_`, which represents a character that XML does not allow (ST_Xstring in ECMA-376)."""
     if "_x" not in text:
         return text
     decoded = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)

@@ -1,4 +1,4 @@
-"""What people filled in and noted on PDF pages: the text of form fields, free text and comments."""
+"""Text that people added to PDF pages: the text of form fields, free text and comments."""
 
 import ctypes
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""PDFium: opens files, and tells the characters of a page with their positions and sizes."""
+"""PDFium: opens files, and returns the characters of a page with their positions and sizes."""
 
 import ctypes
 import logging

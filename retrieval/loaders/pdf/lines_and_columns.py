@@ -194,7 +194,10 @@ def _join_row(before: Line, after: Line) -> Line:
 
 
 def _by_columns(chars: PageChars, all_lines: list[Line]) -> list[Line]:
-    """Split lines that PDFium reads across two columns, and return one column after the other."""
+    """Split lines that PDFium reads across two columns, and return one column after the other.
+
+    Only two columns are separated.
+    """
     gutter = _gutter(chars, all_lines)
     if gutter is None:
         return all_lines

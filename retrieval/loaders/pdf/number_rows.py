@@ -59,7 +59,7 @@ class NumberRow:
     """The numbers that a line ends in, and the words before these.
 
     `lines` are the lines of the page from the top: one, or those of a label over several lines, with the
-    numbers beside its middle. `line` is these as one, and `label_text` their label.
+    numbers next to its middle. `line` is these as one, and `label_text` their label.
     """
 
     line: Line
@@ -100,12 +100,12 @@ def _is_number_continued(before: PlacedWord, word: PlacedWord, height: float) ->
 
 
 def is_number(word: PlacedWord) -> bool:
-    """Return whether a word is a number or stands for one, as a dash does."""
+    """Return whether a word is a number or represents one, as a dash does."""
     return is_number_text(word.text)
 
 
 def is_number_text(text: str) -> bool:
-    """Return whether a text is a number or stands for one."""
+    """Return whether a text is a number or represents one."""
     return _NUMBER.fullmatch(text.replace(" ", "")) is not None and _DOTS.fullmatch(text) is None
 
 
@@ -128,7 +128,7 @@ def read_row(line: Line, words: Sequence[PlacedWord]) -> NumberRow | None:
 
 
 def _is_missing(words: Sequence[PlacedWord], index: int) -> bool:
-    """Return whether dots after a number stand for one that is missing, as after another such mark."""
+    """Return whether dots after a number represent a missing one, as after another such mark."""
     before = index - 1
     while before > 0 and _ELLIPSIS.fullmatch(words[before].text):
         before -= 1
@@ -163,7 +163,7 @@ def _text(words: Sequence[PlacedWord]) -> str:
 
 
 def join_labels(placed: Sequence[Line], words_of: WordsOf) -> Iterator[NumberRow]:
-    """Yield the rows whose label is over several lines, with the numbers beside its middle.
+    """Yield the rows whose label is over several lines, with the numbers next to its middle.
 
     `placed` are lines from the top.
     """

@@ -3,7 +3,7 @@
 Tables with lines around their cells: the cells are what is between the lines.
 
 Other tables of numbers: a row is a line that ends in numbers. Rows are a table if their numbers are aligned
-in columns. The words above a column are its name; words that stand over the middle of several columns name
+in columns. The words above a column are its name; words above the middle of several columns name
 all of them. Other tables: adjacent lines with the same wide gaps.
 """
 
@@ -49,7 +49,7 @@ _VALUE = regex.compile(r"\P{L}*\d[.,]\d\P{L}*|\P{L}*\d\P{L}*%\P{L}*")
 _CONTINUES = regex.compile(r"[/,&–-]$")
 _NOTE = regex.compile(r"[\[(]")
 _MIN_ROWS = 3
-# With a single column of numbers, more rows, further from their texts, tell a table from other lines.
+# With a single column of numbers, more rows, further from their texts, distinguish a table from other lines.
 _MIN_ROWS_OF_PAIRS = 4
 _MIN_PAIR_GAP_HEIGHTS = 1.0
 _MAX_HEADER_LINES = 6
@@ -119,7 +119,7 @@ def find_tables(chars: PageChars, lines: Sequence[Line], above: RuledTable | Non
     tables = [
         _lay_out_ruled(table, above)
         for table in find_ruled_tables(chars, lines)
-        # The names of numbers may stand above the lines, or in cells that are not divided.
+        # The names of numbers may be above the lines, or in cells that are not divided.
         if table.header or not table.is_of_numbers or (above and table.continues(above))
     ]
     tables += [
@@ -357,7 +357,7 @@ class _NumberTableFinder:
     def _is_near(self, before: Line, line: Line) -> bool:
         """Return whether a row follows another, with few lines between them.
 
-        Lines far to the right of both do not count, such as the labels of a chart beside a table.
+        Lines far to the right of both do not count, such as the labels of a chart next to a table.
         """
         distance = MAX_ROW_DISTANCE_HEIGHTS * max(line.height, before.height)
         if self._rows[id(before)].bottom - line.base >= distance:
@@ -404,7 +404,7 @@ class _NumberTableFinder:
         return PageTable(tuple(lines), laid_out)
 
     def _lines_of(self, line: Line) -> tuple[Line, ...]:
-        """Return the lines of the page that a line stands for."""
+        """Return the lines of the page that a line represents."""
         return self._rows[id(line)].lines if id(line) in self._rows else (line,)
 
     def _body(self, lines: Sequence[Line], cells: dict[int, list[str]]) -> Iterator[tuple[TableRow, Line]]:
@@ -449,7 +449,7 @@ class _NumberTableFinder:
     def _take_sections(self, header_lines: list[Line], columns: Sequence[_Column]) -> list[Line]:
         """Remove and return the lowest lines that name the rows below, not the columns.
 
-        They stand over the labels only, which a line above already names, or there are no lines above.
+        They are above the labels only, which a line above already names, or there are no lines above.
         """
         sections = []
         while header_lines and all(_is_label(word, columns) for word in self._words_of(header_lines[0])):
@@ -486,7 +486,7 @@ class _NumberTableFinder:
 def _below_title(header_lines: Sequence[Line]) -> list[Line]:
     """Return the lines below the title of a table, such as "Table 7. Ships".
 
-    Lines that continue the title are left out, too, if there are others below them.
+    Lines that continue the title are dropped, too, if there are others below them.
     """
     end = next(
         (
@@ -627,7 +627,7 @@ def _visual_lines(words: Sequence[PlacedWord], height: float) -> list[list[Place
 
 
 def _is_label(word: PlacedWord, columns: Sequence[_Column]) -> bool:
-    """Return whether a word stands over the labels of rows."""
+    """Return whether a word is above the labels of rows."""
     return (
         word.right <= columns[0].left
         and word.middle < columns[0].left - (columns[0].right - columns[0].left) / 2
@@ -641,7 +641,7 @@ def _distance(word: PlacedWord, column: _Column) -> float:
 
 
 def _spread(over: Sequence[PlacedWord], columns: Sequence[_Column], height: float) -> list[str] | None:
-    """Return the text over each column if each cluster stands over the middle of its columns.
+    """Return the text above each column if each cluster is above the middle of its columns.
 
     The first columns may have none. A single cluster in the middle of one column belongs to that alone.
     """

@@ -476,7 +476,7 @@ def split_at_headings(whole: Sequence[Paragraph]) -> tuple[list[Paragraph], dict
 
 
 def _text_line(paragraph: Paragraph, index: int) -> TextLine:
-    """Return a line of a paragraph; that of a table without words, which are no heading."""
+    """Return a line of a paragraph; that of a table without words, which are not a heading."""
     placed = paragraph.lines[index]
     is_row = placed.is_row or placed.line.is_laid_out
     is_full = paragraph.joints[index] != "\n" if index < len(paragraph.joints) else None

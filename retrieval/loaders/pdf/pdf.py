@@ -1,7 +1,7 @@
 """PDF files: reads them page by page, and makes a Document of their paragraphs, headings and page labels.
 
-Paragraphs go on across lines, columns and pages. Headings are those of the outline, else paragraphs in larger
-type, else lines that look like headings.
+Paragraphs continue across lines, columns and pages. Headings are those of the outline, else paragraphs in
+larger type, else lines that look like headings.
 """
 
 import unicodedata
@@ -110,7 +110,7 @@ def read_pdf(data: bytes, name: str, scans: Mapping[int, ScannedPage] | None = N
                 millions = MAX_DOCUMENT_CHARS // 2**20
                 raise DocumentError(
                     name,
-                    f"holds more than {millions} million characters; split it",
+                    f"has more than {millions} million characters; split it",
                     kind=ProblemKind.TOO_LARGE,
                 )
         read = scanned_lines(scanned)
@@ -228,7 +228,7 @@ def _read_text(get: Callable[[], str]) -> str:
     return " ".join("".join(" " if unicodedata.category(c)[0] == "C" else c for c in text).split())
 
 
-NO_TEXT = "holds no text, only pictures without text that could be read: scan it again, or remove it"
+NO_TEXT = "contains no text, only pictures without text that could be read: scan it again, or remove it"
 _PARAGRAPH_BREAK = "\n\n"
 _MAX_TITLE_CHARS = 200
 _MAX_LEVELS = 6
@@ -486,7 +486,7 @@ class _PdfBuilder:
     def _with_headings_by_words(
         self, large: Sequence[Heading], left_out: set[int], by_paragraph: Mapping[int, HeadingLines]
     ) -> tuple[tuple[Heading, ...], set[int]]:
-        """Return the headings in larger type and, below them, those told by their words."""
+        """Return the headings in larger type and, below them, those recognised by their words."""
         lowest = max((heading.level for heading in large), default=0)
         spans = {heading.span for heading in large}
         headings_by_words = [

@@ -1,6 +1,6 @@
 """Tables on PDF pages whose cells have lines around them: cells of several lines, empty and merged ones.
 
-A row is what stands between two lines. What a program draws as boxes around running text is no table.
+A row is what is between two lines. Boxes that a program draws around running text are not tables.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ _MAX_CELL_CHARS = 100
 _MIN_ROWS_OF_TEXT = 5
 # Of a page, such as its running head and number.
 _MAX_OTHER_LINES = 4
-# Names of groups of columns, such as years, may stand above the first line.
+# Names of groups of columns, such as years, may be above the first line.
 _MIN_GROUPS = 2
 _MAX_NAMES_DISTANCE_HEIGHTS = 1.5
 # Of the vertical lines of a table on two pages, in points.
@@ -61,7 +61,7 @@ class RuledTable:
 
     @property
     def is_of_numbers(self) -> bool:
-        """Whether most cells after the first are numbers, which tell columns by their alignment."""
+        """Whether most cells after the first are numbers, which mark columns by their alignment."""
         cells = [cell for row in self.rows for cell in row.cells[1:] if cell]
         return 2 * sum(map(is_number_text, cells)) > len(cells)
 
@@ -111,7 +111,7 @@ def find_ruled_tables(chars: PageChars, lines: Sequence[Line]) -> Iterator[Ruled
         if _has_columns_without_line(chars, in_grid):
             continue
         table = _table(grid, in_grid, is_first=above <= _MAX_OTHER_LINES, is_last=below <= _MAX_OTHER_LINES)
-        # Most rows go on beside the grid: in another table, which needs the whole lines.
+        # Most rows continue next to the grid, in another table, which needs the whole lines.
         if table and 2 * len(table.rest) < max(2 * _MIN_ROWS, len(table.rows)):
             yield table
             taken |= inside
@@ -169,9 +169,9 @@ def _fragment(chars: PageChars, line: Line, part: Line, place: Place | None) -> 
 
 
 def _left_of_labels(fragments: Sequence[_Fragment], grid: Grid) -> float | None:
-    """Return the left edge of labels beside a grid, if most of its rows have one; else None.
+    """Return the left edge of labels next to a grid, if most of its rows have one; else None.
 
-    A label is short and on the same line as a cell; in text beside a table most lines are not.
+    A label is short and on the same line as a cell; in text next to a table most lines are not.
     """
     beside = [
         fragment.part for fragment in fragments if not fragment.place and fragment.part.right < grid.xs[0]
@@ -220,7 +220,7 @@ def _has_wide_gap(chars: PageChars, parts: Sequence[Line]) -> bool:
 
 
 def _table(grid: Grid, fragments: Sequence[_Fragment], *, is_first: bool, is_last: bool) -> RuledTable | None:
-    """Return the table of a grid; None if it is none, or if a line between rows is missing."""
+    """Return the table of a grid; None if it is not a table, or if a line between rows is missing."""
     by_place: dict[Place, list[_Fragment]] = {}
     for fragment in fragments:
         if fragment.place:
@@ -265,7 +265,7 @@ def _table(grid: Grid, fragments: Sequence[_Fragment], *, is_first: bool, is_las
 def mode_of(columns: int) -> Header:
     """Return how sure it is that a table begins with names.
 
-    Two columns are often a name and what it stands for, from the first row on.
+    Two columns are often a name and its meaning, from the first row on.
     """
     return "expected" if columns > _MIN_COLUMNS else "evident"
 
@@ -287,7 +287,7 @@ def _visual_lines(fragments: Sequence[_Fragment]) -> list[str]:
 def _is_table(cells: dict[Place, list[str]]) -> bool:
     """Return whether cells are those of a table: several rows and columns, and no running text.
 
-    Two cells side by side with several lines each, of which one has only numbers, are rows without lines
+    Two cells side by side with several lines each, one with only numbers, are rows without lines
     between them.
     """
     by_row: dict[int, list[list[str]]] = {}

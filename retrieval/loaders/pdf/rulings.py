@@ -308,7 +308,7 @@ def _places(
     rows: int,
     columns: int,
 ) -> tuple[tuple[Place, ...], ...]:
-    """Return the cell of each row and column; () if cells without a line between them are no rectangle."""
+    """Return the cell of each row and column; () if cells without a line between them are not a rectangle."""
     numbers = [[row * columns + column for column in range(columns)] for row in range(rows)]
     parents = list(range(rows * columns))
 

@@ -90,7 +90,7 @@ def _usual(run: Sequence[tuple[int, list[NumberRow]]]) -> Iterator[tuple[int, in
 
 
 def _rows(line: Line, words: Sequence[PlacedWord]) -> list[NumberRow]:
-    """Return the rows side by side on a line: each is words and then numbers; none if a part is no row."""
+    """Return the rows side by side on a line: each is words and then numbers; none if a part is not a row."""
     starts = [
         index
         for index, (before, after) in enumerate(pairwise(words), 1)

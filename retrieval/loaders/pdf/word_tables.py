@@ -1,6 +1,6 @@
 """Tables of words on PDF pages without ruling lines: rows of one line, all cells filled, below names.
 
-Running text in columns is none: nothing above it names every column.
+Running text in columns is not a table: nothing above it names every column.
 """
 
 from collections.abc import Iterator, Sequence
@@ -118,7 +118,7 @@ def _is_below(lines: Sequence[Line], above: Sequence[Cell], cells: Sequence[Cell
 
 
 def _names(header: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> tuple[str, ...]:
-    """Return the text over each column; () unless each text of the line above stands over one column."""
+    """Return the text above each column; () unless each text of the line above is over one column."""
     if len(header) != len(rows[0]):
         return ()
     columns = [(min(c.left for c in own), max(c.right for c in own)) for own in zip(*rows, strict=True)]
@@ -133,7 +133,7 @@ def _names_over_lines(
 ) -> tuple[int, tuple[str, ...]] | None:
     """Return the first of several lines above the rows that name the columns, and the names; None if none do.
 
-    Each text of these lines stands over one column, and each column has one.
+    Each text of these lines is over one column, and each column has one.
     """
     lefts = [min(cell.left for cell in own) for own in zip(*cells[start:end], strict=True)]
     columns = list(pairwise([*lefts, max(cells[index][-1].right for index in range(start, end))]))
@@ -152,7 +152,7 @@ def _names_over_lines(
 
 
 def _column_below(cell: Cell, columns: Sequence[tuple[float, float]]) -> int:
-    """Return the column that a text stands over; -1 if it stands over none, or over several."""
+    """Return the column below a text; -1 if there is none, or several."""
     shared = [min(cell.right, right) - max(cell.left, left) for left, right in columns]
     best = max(range(len(columns)), key=lambda index: shared[index])
     others = max((own for index, own in enumerate(shared) if index != best), default=0.0)

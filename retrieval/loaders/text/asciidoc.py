@@ -72,7 +72,7 @@ class _AsciidocConverter:
         self._paragraph: list[MarkupLine] = []
         self._values = dict(_BUILT_IN)
         self._marks: list[str] = []
-        # The line of block attributes above the block, and whether a list goes on after a `+`.
+        # The line of block attributes above the block, and whether a list continues after a `+`.
         self._style = ""
         self._is_attached = False
 
@@ -88,7 +88,7 @@ class _AsciidocConverter:
         return self._writer.html()
 
     def _convert_block(self, line: str) -> bool:
-        """Convert a line that is no text. Return False for any other line."""
+        """Convert a line that is not text. Return False for any other line."""
         heading = _HEADING.fullmatch(line)
         if heading:
             self._add_heading(len(heading["marks"]), heading["title"])
@@ -145,7 +145,7 @@ class _AsciidocConverter:
         return _ATTRIBUTE_USE.sub(lambda use: self._values.get(use["name"].lower(), use[0]), text)
 
     def _convert_fence(self, mark: str) -> None:
-        """Convert a block of code, a comment or a passthrough; one without an end goes on to the end."""
+        """Convert a block of code, a comment or a passthrough; one without an end extends to the end."""
         self._end_paragraph()
         if not self._is_attached:
             self._end_lists()

@@ -26,7 +26,7 @@ csv.field_size_limit(MAX_DOCUMENT_CHARS)
 
 
 def load(data: bytes, name: str) -> Document:
-    """Load a .csv or .tsv file; the rows that name its columns may stand below a title and notes.
+    """Load a .csv or .tsv file; the rows that name its columns may be below a title and notes.
 
     Rows are numbered as in spreadsheets. Raises DocumentError for more than MAX_ROWS
     or MAX_CELLS.

@@ -1,8 +1,8 @@
 """Loads records from JSON, JSON lines and YAML: a record is a passage, and its keys are labels.
 
 Records are the items of a list, the lines of a .jsonl file and the documents of a .yaml file. Of an object,
-as in settings, the lists and objects in it hold records, and the other values are one record. Numbers are
-told as they are written.
+as in settings, the lists and objects in it contain records, and the other values are one record. Numbers
+keep their spelling.
 """
 
 import json
@@ -82,7 +82,7 @@ def _keep_number(number: str) -> str:
     return number
 
 
-# `1.10` is a version or a price: as a number it would be told as 1.1.
+# `1.10` is a version or a price: as a number it would become 1.1.
 _DECODER, _ENTRY_DECODER = (
     json.JSONDecoder(
         parse_float=_keep_number,
@@ -117,14 +117,14 @@ def _nesting_error(name: str) -> DocumentError:
 
 
 def _skip_space(text: str, offset: int) -> int:
-    """Return the position of the first character from `offset` on that is no white space."""
+    """Return the position of the first character from `offset` on that is not white space."""
     while offset < len(text) and text[offset] in " \t\n\r":
         offset += 1
     return offset
 
 
 def without_surrogates(text: str) -> str:
-    """Replace lone surrogates, which JSON can escape but no file can hold."""
+    """Replace lone surrogates, which JSON can escape but no file can contain."""
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -378,7 +378,7 @@ class _Writer:
     def _leaves(
         self, path: str, value: Any, line: int | None, depth: int
     ) -> Iterator[tuple[str, str, int | None]]:
-        """Yield the path of keys, the text and the line of each value that is no object."""
+        """Yield the path of keys, the text and the line of each value that is not an object."""
         if depth > MAX_DEPTH:
             raise _nesting_error(self._name)
         if isinstance(value, list) and not isinstance(value, _Object):
@@ -417,7 +417,7 @@ class _Writer:
 
 def _repetition_error(name: str) -> DocumentError:
     return DocumentError(
-        name, "holds too many values, or repeats them too often; split it", kind=ProblemKind.TOO_LARGE
+        name, "has too many values, or repeats them too often; split it", kind=ProblemKind.TOO_LARGE
     )
 
 
@@ -441,7 +441,7 @@ def _plain(value: Any) -> str:
 
 
 def _count_numbers(items: Sequence[Any]) -> int:
-    """Return how many numbers a list, or a list of lists, holds; 0 if it holds anything else."""
+    """Return how many numbers a list, or a list of lists, has; 0 if it has anything else."""
     count = 0
     for item in items:
         value = item.value if isinstance(item, _Entry) else item

@@ -1,6 +1,6 @@
 """Loads LaTeX documents (.tex) with pylatexenc: nodes, which know their positions, are rendered to HTML.
 
-Formulas are told in Unicode. Nothing is read from other files; of the preamble only title and authors are.
+Formulas are written in Unicode. Nothing is read from other files; of the preamble only title and authors are.
 """
 
 from bisect import bisect_right
@@ -270,7 +270,7 @@ class _LatexConverter:
         return 0
 
     def _other_macro(self, node: Any) -> None:
-        """Convert a macro by its arguments, or by what it stands for, such as a letter."""
+        """Convert a macro by its arguments, or by what it represents, such as a letter."""
         arguments = [argument for argument in _arguments(node) if argument is not None]
         spec = self._to_text.latex_context.get_macro_spec(node.macroname)
         is_symbol = spec is not None and (not arguments or not _is_content(spec))

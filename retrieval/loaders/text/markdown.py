@@ -49,7 +49,7 @@ _TITLE_BLOCK = regex.compile(
 _MAX_NESTING = 50
 _TASK_BOX = regex.compile(r"\[[ xX]\]\s+")
 _HTML_TAG = regex.compile(r"<(?P<name>[a-zA-Z][\w-]*)(?=[\s/>])")
-# Elements that are not shown or hold no markup: left open, they would swallow the text after them.
+# Elements that are not shown or contain no markup: left open, they would swallow the text after them.
 _SWALLOWING_TAG = regex.compile(
     r"<(?=(?P<name>script|style|title|textarea|xmp|iframe|noembed|noframes|plaintext|template|noscript|svg|math"
     r"|object|select|datalist|button|audio|video|canvas|rt|rp|head|frameset)[\s/>])",

@@ -98,7 +98,7 @@ class TemplateTagRemover:
     def __init__(self, text: str) -> None:
         self._text = _TOC_ITEM.sub("\n", text)
         self._has_comments = True
-        # For each closing delimiter, up to where it was searched for in vain.
+        # For each closing delimiter, up to where it was searched for and not found.
         self._searched: dict[str, int] = {}
         self._closed = {closing["name"]: closing.start() for closing in _CLOSING_TAG.finditer(self._text)}
 

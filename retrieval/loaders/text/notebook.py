@@ -31,7 +31,7 @@ def load(data: bytes, name: str) -> Document:
     notebook = parse_json(decode(data, name), name)
     cells = list(_cells(notebook))
     if not cells:
-        raise DocumentError(name, "is no notebook, or one without cells; save it again in Jupyter")
+        raise DocumentError(name, "is not a notebook, or has no cells; save it again in Jupyter")
     if len(cells) > MAX_CELLS:
         raise DocumentError(name, f"has more than {MAX_CELLS} cells; split it", kind=ProblemKind.TOO_LARGE)
     builder = DocumentBuilder(name)

@@ -25,7 +25,7 @@ from retrieval.model import Document, Heading, Span
 _BLANK_LINES = regex.compile(r"\n[^\S\n]*\n\s*|\n(?=\u3000)\s*")
 _LINE_BREAK = regex.compile(r"\n\s*")
 _BLANK_LINE_AFTER = regex.compile(r"[^\S\n]*\n[^\S\n]*\n")
-# Lines with so many columns may be paragraphs; longer ones than MAX_WRAPPED_COLUMNS are.
+# Lines with this many columns may be paragraphs; longer ones than MAX_WRAPPED_COLUMNS are.
 _MIN_PARAGRAPH_COLUMNS = 100
 # A line that leaves room for so much more than the next word was broken on purpose.
 _MIN_ROOM_COLUMNS = 10
@@ -41,7 +41,8 @@ _PARAGRAPH_END = (*_SENTENCE_END, *"?？؟\"'”’»)")
 def load(data: bytes, name: str) -> Document:
     """Load a .txt file.
 
-    The first line is the title if it looks like a heading, or if a blank line follows and it is no sentence.
+    The first line is the title if it looks like a heading, or if a blank line follows and it is not a
+    sentence.
     """
     text = decode(data, name)
     lines = list(_lines(text))

@@ -23,7 +23,7 @@ from retrieval.loaders.document_builder import DocumentBuilder
 from retrieval.loaders.html.html import LINE_ATTRIBUTE, extract_all_blocks, parse_html
 from retrieval.model import Document
 
-# docutils refuses longer lines, and does not let substitutions grow beyond this.
+# docutils rejects longer lines, and does not let substitutions grow beyond this.
 MAX_LINE_CHARS = 50_000
 _SETTINGS = {
     "_disable_config": True,
@@ -527,7 +527,7 @@ class _RstRenderer:
         return f"<wbr{self._at(node)}>" if isinstance(node, nodes.Element) else ""
 
     def _find_line(self, node: nodes.Element) -> int:
-        """Return the line of a block: that of its first words, near the line that docutils tells."""
+        """Return the line of a block: that of its first words, near the line that docutils reports."""
         words = node.rawsource.lstrip("\n").split("\n", 1)[0].strip()[:_MIN_LEAD_CHARS]
         docutils_line = node.line or self._line
         if words:

@@ -1,8 +1,8 @@
 """Rich Text files: paragraphs and table rows, as striprtf reads them.
 
 It skips notes and knows no headings: notes are moved behind their paragraphs, and headings are marked,
-before it reads the file. Without marked ones, headings are told by their look. docs/decisions/0011-rich-
-text-and-books.md has the measurements.
+before it reads the file. Without marked ones, headings are recognised by their look.
+docs/decisions/0011-rich-text-and-books.md has the measurements.
 """
 
 import re

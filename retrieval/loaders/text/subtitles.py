@@ -1,4 +1,4 @@
-"""Loads subtitles (.srt, .vtt): cues are joined to sentences, and places are told as times.
+"""Loads subtitles (.srt, .vtt): cues are joined to sentences, and places are times.
 
 Read here, since no library keeps the lines of cues; docs/decisions/0009-text-formats.md compares them.
 """
@@ -30,7 +30,7 @@ _PICTURE = regex.compile(r"\S+\.(?:jpe?g|png|webp)(?:#xywh=\S*)?")
 _SENTENCE_END = regex.compile(r"[.!?…؟。！？]['\"”’»)\]♪]*")
 _TURN = regex.compile(r"(?:[-–—‐]\s*|>>\s*|[♪#]\s*)(?=\S)")
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\u3000-\u303f\uff01-\uff5e]")
-# A paragraph ends at the end of a sentence after so many characters, or before a pause.
+# A paragraph ends at the end of a sentence after this many characters, or before a pause.
 _MIN_PARAGRAPH_CHARS = 250
 _MAX_PARAGRAPH_CHARS = 1500
 _PAUSE_SECONDS = 3

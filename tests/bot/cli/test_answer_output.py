@@ -48,13 +48,13 @@ def _shown(answer: Any, style: TerminalStyle) -> str:
 
 
 def test_quotes_are_unbroken_without_a_terminal(answer: Callable[..., Any]) -> None:
-    """If the output is no terminal, the quote is printed unchanged, with the source below."""
+    """If the output is not a terminal, the quote is printed unchanged, with the source below."""
     quote = "The lamp of the tower " * 9 + "\n\nburns."
     assert f"{quote}\n  — Title, lines 5–6 · a.txt" == _shown(answer(_cited(quote, ((4, 8),))), PLAIN)
 
 
 def test_a_heading_that_asks(answer: Callable[..., Any]) -> None:
-    """A heading that is a question stands above the quote that answers it."""
+    """A heading that is a question is printed above the quote that answers it."""
     cited = _cited("No.", locator=Locator("Is it free?", None, 5, 6, 2))
     assert "[Is it free?]\nNo.\n  — Title, lines 5–6 · a.txt" == _shown(answer(cited), PLAIN)
     styled = click.unstyle(_shown(answer(cited), TerminalStyle(40, styled=True)))
@@ -131,7 +131,7 @@ def test_the_closest_passages(answer: Callable[..., Any]) -> None:
 
 
 def test_one_word(answer: Callable[..., Any]) -> None:
-    """A single word that is no question gets the same reply as from the bot."""
+    """A single word that is not a question gets the same reply as from the bot."""
     declined = answer(certainty="none", question="hello", confidence=0.0)
     assert TEXTS.one_word_question == _shown(declined, PLAIN)
 

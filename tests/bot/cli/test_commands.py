@@ -104,7 +104,7 @@ def test_quotes_in_json_are_slices_of_the_document(verbatim: Calling, documents:
 
 
 def test_questions_are_answered_as_they_arrive(documents: Path, tmp_path: Path) -> None:
-    """A program can read each answer before it sends the next question; closing the output is no error."""
+    """A program can read each answer before it sends the next question, and may close the output."""
     command = [sys.executable, "-m", "bot.cli", "ask", "--docs", str(documents), "--json", "--questions", "-"]
     with subprocess.Popen(
         command,
@@ -156,7 +156,7 @@ def test_errors_are_one_line(
 
 
 def test_questions_are_printed(verbatim: Calling, documents: Path) -> None:
-    """Without --json each question of a file stands above its answer, so that they can be told apart."""
+    """Without --json each question of a file is printed above its answer."""
     done = verbatim("ask", "--docs", documents, "--questions", "-", typed=b"Who built it?\nthanks\n")
     assert (0, "") == (done.returncode, done.stderr)
     first, second = done.stdout.split("\n\nQuestion: ")
@@ -265,11 +265,11 @@ def test_small_talk(verbatim: Calling, documents: Path) -> None:
 
 
 def test_left_out_files_are_counted(verbatim: Calling, documents: Path) -> None:
-    """`ask` counts the files that were left out in one line, which names the command that lists them."""
+    """`ask` counts the skipped files in one line, which names the command that lists them."""
     for name in ("one", "two"):
         (documents / f"{name}.txt").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 20)
     done = verbatim("ask", "--docs", documents, QUESTION)
-    assert f"2 files were left out; `verbatim check --docs {documents}` says why\n" == done.stderr
+    assert f"2 files were skipped; `verbatim check --docs {documents}` says why\n" == done.stderr
     listed = verbatim("check", "--docs", documents).stdout
     assert all(f"{name}.txt: " in listed for name in ("one", "two"))
 
@@ -279,7 +279,7 @@ def test_indexing_an_empty_folder(verbatim: Calling, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = verbatim("index", "--docs", tmp_path / "empty")
     assert (2, "0 documents, 0 passages\n") == (done.returncode, done.stdout)
-    assert "holds no document that can be read: put some there" in done.stderr
+    assert "has no document that can be read: put some there" in done.stderr
 
 
 def test_a_text_of_one_paragraph(verbatim: Calling, tmp_path: Path) -> None:
@@ -299,8 +299,8 @@ def test_index_names_files_it_left_out(verbatim: Calling, documents: Path, tmp_p
     (documents / "binary.txt").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 20)
     done = verbatim("index", "--docs", documents)
     assert 0 == done.returncode
-    assert "left out binary.txt: " in done.stderr
-    assert "2 documents, 2 passages in en; 1 left out\n" == done.stdout
+    assert "skipped binary.txt: " in done.stderr
+    assert "2 documents, 2 passages in en; 1 skipped\n" == done.stdout
     assert any((tmp_path / "index").iterdir())
 
 
@@ -326,15 +326,15 @@ def test_quitting_a_chat(verbatim: Calling, documents: Path, word: str) -> None:
 
 @pytest.mark.parametrize("command", ["index", "check"])
 def test_files_that_are_no_documents(verbatim: Calling, documents: Path, command: str) -> None:
-    """Files that are no documents are counted by kind in one line, and listed on request."""
+    """Files in unsupported formats are counted by kind in one line, and listed on request."""
     for name in ("a.py", "b.py", "c.PY", "d.so", "Makefile"):
         (documents / name).write_text("x")
     done = verbatim(command, "--docs", documents)
     printed = done.stdout + done.stderr
     # Without an engine for OCR, `check` has one more line with these words.
-    counts = [line.count("left out") for line in printed.splitlines() if "ocr:" not in line]
+    counts = [line.count("skipped") for line in printed.splitlines() if "ocr:" not in line]
     assert 1 == sum(counts) - (command == "index")
-    assert "3 .py, 1 .so, 1 without an ending: not read" in printed
+    assert "3 .py, 1 .so, 1 without an extension: not read" in printed
     done = verbatim(command, "--docs", documents, "--list-all")
     assert "a.py: .py files are not supported" in done.stdout + done.stderr
     assert "Makefile: files without a suffix are not supported" in done.stdout + done.stderr
@@ -348,8 +348,8 @@ def test_check(verbatim: Calling, documents: Path) -> None:
         "FIX  token: ",
         "ok   documents: 2 in ",
         "ok   index: passages: 2 (en)",
-        "note meaning: off by MEANING",
-        "note ocr: off by OCR",
+        "note meaning: MEANING=off",
+        "note ocr: OCR=off",
         "ok   backend: ",
     ]
     lines = done.stdout.splitlines()

@@ -100,8 +100,8 @@ def test_a_wait_for_vectors_is_announced(
     monkeypatch.setattr(indexing, "_VECTORS_PER_MINUTE", 6)
     told, again = verbatim(FakeEncoder(), *command), verbatim(FakeEncoder(), *command)
     (line,) = told.stderr.splitlines()
-    assert line.startswith("comparing the meanings of ")
-    assert line.endswith(" texts, once; this may take 4 minutes")
+    assert line.startswith("encoding ")
+    assert line.endswith(" texts, once; this takes about 4 minutes")
     assert "" == again.stderr
 
 
@@ -126,7 +126,7 @@ def test_index_computes_all_vectors(verbatim: Calling, monkeypatch: pytest.Monke
 
 
 def test_index_that_is_interrupted(verbatim: Calling) -> None:
-    """Ctrl-C keeps the vectors that were made, says how many, and the next run goes on there."""
+    """Ctrl-C keeps the vectors that were made, says how many, and the next run continues there."""
     encoder, other = Interrupted(2), FakeEncoder()
     told = verbatim(encoder, "index")
     assert 130 == told.exit_code
@@ -195,7 +195,7 @@ def test_the_setting(tmp_path: Path, docs: Path, value: str) -> None:
     assert (value == "auto") is bool(list((tmp_path / "index").glob("*/vectors.bin")))
     (line,) = (line for line in call("check")[0].splitlines() if " meaning: " in line)
     if value == "off":
-        assert "note meaning: off by MEANING: answers are found by words alone" == line
+        assert "note meaning: MEANING=off: answers are found by words alone" == line
     else:
         assert line.startswith("ok   meaning: ")
         assert line.endswith(" texts have vectors")

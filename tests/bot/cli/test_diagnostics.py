@@ -55,7 +55,7 @@ def _check(folder: Path, **settings: Any) -> dict[str, CheckResult]:
         (200, json.dumps(ME).encode(), True, "the bot is @verbatim_bot"),
         (401, json.dumps(UNKNOWN).encode(), False, "does not know TELEGRAM_TOKEN"),
         (404, json.dumps(UNKNOWN).encode(), False, "does not know TELEGRAM_TOKEN"),
-        (502, b"<html>Bad Gateway</html>", False, "refuses for now (status 502)"),
+        (502, b"<html>Bad Gateway</html>", False, "is not available (status 502)"),
         (200, b"<html>a proxy says hello</html>", False, "unexpected response from"),
         (200, b"[]", False, "unexpected response from"),
     ],
@@ -134,26 +134,26 @@ def test_votes_on_several_machines(tmp_path: Path) -> None:
     [(0.4, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (7200, "2 hours"), (1e6, "12 days")],
 )
 def test_how_old_an_index_is(seconds: float, message: str) -> None:
-    """An age is in the largest unit of which there are at least two."""
+    """An age is in the largest unit that gives at least 2."""
     assert message == _format_age(seconds)
 
 
 @pytest.mark.slow
 def test_documents(tmp_path: Path) -> None:
-    """Documents are counted and those left out are named; only an empty folder is a failure."""
+    """Documents are counted and skipped ones are named; only an empty folder is a failure."""
     assert not _check(tmp_path)["documents"].ok
     (tmp_path / "good.txt").write_text("The lamp burns every night.", encoding="utf-8")
     (tmp_path / "bad.txt").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 20)
     results = _check(tmp_path)
     assert f"1 in {tmp_path}" == results["documents"].message
-    assert results["left out"].message.startswith("bad.txt: ")
+    assert results["skipped"].message.startswith("bad.txt: ")
     assert results["documents"].ok
-    assert results["left out"].ok is None
+    assert results["skipped"].ok is None
 
 
 @pytest.mark.slow
 def test_the_engine_and_languages_of_ocr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What reads scans is told with its languages and the pages that wait; else how to install it."""
+    """The OCR engine is named with its languages and the pages that wait; else how to install it."""
     (tmp_path / "scan.pdf").write_bytes(scans.make_scanned_pdf([["The harbour"], ["Its berths"]]))
     monkeypatch.setattr(tesseract, "is_available", lambda: False)
     assert "apt install tesseract-ocr" in _check(tmp_path)["ocr"].message
@@ -165,7 +165,7 @@ def test_the_engine_and_languages_of_ocr(tmp_path: Path, monkeypatch: pytest.Mon
     assert ready.ok
     assert ready.message.startswith("tesseract 5.3.0 reads deu, eng; 2 scanned pages wait for it")
     off = _check(tmp_path, ocr="off")["ocr"]
-    assert (None, "off by OCR: scanned pages are left out") == (off.ok, off.message)
+    assert (None, "OCR=off: scanned pages are skipped") == (off.ok, off.message)
 
 
 def test_folders_that_are_not_writable(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_folders_that_are_not_writable(tmp_path: Path) -> None:
 
 
 def test_meanings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The result says whether meanings are compared, why not, and how many texts have vectors."""
+    """The result says whether the encoder is used, why not, and how many texts have vectors."""
     (tmp_path / "a.txt").write_text("The lamp burns every night.", encoding="utf-8")
 
     def check(value: str = "auto") -> tuple[bool | None, str]:
@@ -188,7 +188,7 @@ def test_meanings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> FakeEncoder:
         raise EncoderError("model.bin: the encoder cannot be loaded (it is empty); install it anew")
 
-    assert (None, "off by MEANING: answers are found by words alone") == check("off")
+    assert (None, "MEANING=off: answers are found by words alone") == check("off")
     monkeypatch.setattr(diagnostics, "is_installed", lambda: False)
     assert check()[0] is None
     assert check()[1].startswith("no encoder is installed: answers are found by words alone. `python -m pip")

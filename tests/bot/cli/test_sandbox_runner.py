@@ -38,7 +38,7 @@ def test_settings_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("value", ["auto", "off"])
 def test_whether_meanings_are_compared(value: str) -> None:
-    """The bot in the sandbox compares meanings if the real one would."""
+    """The bot in the sandbox uses the encoder if the real one would."""
     assert value == _passed_on(meaning=value)["MEANING"]
 
 

@@ -152,7 +152,7 @@ async def test_without_missing_vectors_nothing_is_logged(
 
 
 async def test_a_new_library_replaces_the_old_one(folder: Path) -> None:
-    """When documents change, work on the old library stops after its batch and goes on with the new one."""
+    """When documents change, work on the old library stops after its batch and continues with the new one."""
     encoder, background = Encoder(), BackgroundEncoding(Metrics())
     before = LocalLibrary.open(folder, encoder=encoder)
     async with _running(background):
@@ -301,7 +301,7 @@ async def test_without_an_engine(log: list[str], monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.slow
 async def test_a_scan_can_be_added(tmp_path: Path, log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """With OCR, a scan and a picture are added and wait; without it, they are refused."""
+    """With OCR, a scan and a picture are added and wait; without it, they are rejected."""
     folder = tmp_path / "docs"
     folder.mkdir()
     library = LocalLibrary.open(folder, index_dir=tmp_path / "index", ocr=True)

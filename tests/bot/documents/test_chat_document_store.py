@@ -111,7 +111,7 @@ async def test_a_chat_that_was_deleted_stays_deleted(tmp_path: Path) -> None:
 
 
 async def test_a_document_added_while_encoding(tmp_path: Path) -> None:
-    """Encoding is not complete if a document came in meanwhile."""
+    """Encoding is not complete if a document came in during it."""
     chat_documents = ChatDocumentStore(tmp_path / "chats", quote_chars=300, encoder=FakeEncoder())
     _add(chat_documents, CHAT)
 
@@ -225,7 +225,7 @@ def _hold(root: Path, ready: "multiprocessing.synchronize.Event") -> None:
 
 
 def test_one_writer_at_a_time(chat_documents: ChatDocumentStore) -> None:
-    """The lock of a collection excludes other processes, also when the collection is deleted meanwhile."""
+    """The lock of a collection excludes other processes, also when the collection is then deleted."""
     context = multiprocessing.get_context("fork")
     ready = context.Event()
     process = context.Process(target=_hold, args=(chat_documents.root, ready))
@@ -240,7 +240,7 @@ def test_one_writer_at_a_time(chat_documents: ChatDocumentStore) -> None:
 
 
 async def test_few_are_open(chat_documents: ChatDocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only so many collections are open at a time; the one used longest ago is closed first."""
+    """A limited number of collections is open at a time; the one used longest ago is closed first."""
     monkeypatch.setattr("bot.documents.chat_document_store._MAX_OPEN_LIBRARIES", 2)
     for chat in (1, 2, 3):
         _add(chat_documents, chat)

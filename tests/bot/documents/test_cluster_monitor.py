@@ -97,7 +97,7 @@ async def test_an_outage_is_logged_once(cluster: FakeCluster, caplog: pytest.Log
 
 
 async def test_a_refusal_is_an_outage_too(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever else the cluster refuses is raised as unavailable, with its own words."""
+    """Whatever else the cluster rejects is raised as unavailable, with its own words."""
 
     async def refuse(_: object) -> None:
         raise RetrievalError("not allowed")

@@ -69,7 +69,7 @@ async def test_a_failed_write_leaves_no_file(manager: DocumentManager, swapped: 
 
 
 async def test_removing_a_document(manager: DocumentManager, swapped: list[LocalLibrary]) -> None:
-    """The file is deleted and the document leaves the library; removing it twice is no error."""
+    """The file is deleted and the document leaves the library; removing it twice is not an error."""
     (source,) = manager.library.sources
     await manager.remove(source)
     await manager.remove(source)
@@ -127,7 +127,7 @@ async def test_concurrent_changes(manager: DocumentManager, swapped: list[LocalL
     ],
 )
 def test_bad_names(name: str) -> None:
-    """Names that are hidden, outside the folder, misleading or of an unknown format are refused."""
+    """Names that are hidden, outside the folder, misleading or of an unknown format are rejected."""
     assert not is_valid_document_name(name)
 
 

@@ -354,7 +354,7 @@ async def _send(queue: UploadQueue, chat_documents: ChatDocumentStore, upload: U
 
 
 async def test_an_archive(bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue) -> None:
-    """Each file in an archive is a document of the chat, and those left out are told with the reason."""
+    """Each file in an archive is a document of the chat, and skipped ones are listed with the reason."""
     files = {
         "lease.txt": LEASE,
         "notes/roof.txt": "The roof was mended in May.",
@@ -383,7 +383,7 @@ async def test_an_archive(bot: FakeBot, chat_documents: ChatDocumentStore, queue
 
 
 async def test_a_mail(bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue) -> None:
-    """The attachments of a mail are documents of the chat beside the mail."""
+    """The attachments of a mail are documents of the chat next to the mail."""
     bot.contents["M"] = mail_samples.mail_with({"lease.txt": LEASE.encode()})
     await _send(queue, chat_documents, _upload(1, "re.eml", "M", QUESTION))
     assert TEXTS.document_read_files("re.eml", 2) == bot.told[0]
@@ -417,7 +417,7 @@ async def test_an_archive_with_too_many_documents(
 async def test_archives_without_a_document(
     bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue, data: bytes, reason: str
 ) -> None:
-    """An archive that cannot be opened, or has nothing that can be read, is refused with what to do."""
+    """An archive that cannot be opened, or has nothing that can be read, is rejected with what to do."""
     bot.contents["Z"] = data
     await _send(queue, chat_documents, _upload(1, "all.zip", "Z"))
     assert [TEXTS.document_not_added("all.zip", reason)] == bot.told
@@ -425,6 +425,6 @@ async def test_archives_without_a_document(
 
 
 async def test_a_wrong_suffix(bot: FakeBot, chat_documents: ChatDocumentStore, queue: UploadQueue) -> None:
-    """A file with a wrong suffix is refused with what it is, and what to do about that in a chat."""
+    """A file with a wrong suffix is rejected with what it is, and what to do about that in a chat."""
     await _send(queue, chat_documents, _upload(1, "page.pdf", "<!DOCTYPE html><p>Hello</p>"))
     assert [TEXTS.document_not_added("page.pdf", TEXTS.document_is_misnamed(".html"))] == bot.told

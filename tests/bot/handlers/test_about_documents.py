@@ -89,7 +89,7 @@ async def test_the_document_named(application: Any, telegram: Any, text: str) ->
 
 @pytest.mark.usefixtures("two_documents")
 async def test_no_document_of_that_name(application: Any, telegram: Any, library: Any) -> None:
-    """What is in something that is no whole name of a document is an ordinary question."""
+    """A question such as "what is in the box?" is ordinary unless that is the whole name of a document."""
     await _ask(application, telegram, "what is in the land of the goats")
     assert ["what is in the land of the goats"] == library.questions
 

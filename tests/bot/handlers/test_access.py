@@ -134,7 +134,7 @@ async def test_admins_have_no_limits(telegram: Any) -> None:
 
 @fast
 async def test_the_limit_of_a_user_covers_all_chats(telegram: Any) -> None:
-    """Questions of a user count over all chats; only the first refusal is announced."""
+    """Questions of a user count over all chats; only the first denial is announced."""
     pipeline = Pipeline(telegram, telegram_questions_per_minute=2)
     for update in (message(), message(GROUP), message(), message(), message(GROUP)):
         await pipeline(message=update)
@@ -184,7 +184,7 @@ async def test_rate_limited_presses_are_answered(telegram: Any) -> None:
 
 @fast
 async def test_a_notice_that_cannot_be_sent_is_no_error(telegram: Any) -> None:
-    """A notice that Telegram refuses raises no error."""
+    """A notice that Telegram rejects raises no error."""
     telegram.replies["sendMessage"] = (403, "Forbidden: bot was blocked by the user")
     pipeline = Pipeline(telegram, telegram_questions_per_minute=1)
     for _ in range(3):

@@ -57,7 +57,7 @@ async def test_status(manager: Any, telegram: Any) -> None:
 @given(st.lists(st.builds(Problem, WILD | LONG, WILD | LONG), max_size=30))
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_problems_are_within_limits(manager: Any, telegram: Any, problems: list[Problem]) -> None:
-    """With any number of files left out, of any names, /status is one message that counts them."""
+    """With any number of skipped files, of any names, /status is one message that counts them."""
     telegram.calls.clear()
     manager.library.problems = tuple(problems)
     await deliver(manager.bot, message=message("/status"))
@@ -115,7 +115,7 @@ async def test_bad_names_are_refused(manager: Any, telegram: Any, name: str | No
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (DocumentError("guide.txt", "holds no text; fill it"), "holds no text; fill it"),
+        (DocumentError("guide.txt", "contains no text; fill it"), "contains no text; fill it"),
         (PermissionError(13, "Permission denied"), "PermissionError"),
         (
             DocumentError("guide.txt", "is a .pdf file; give it the suffix .pdf", real_suffix=".pdf"),
@@ -131,7 +131,7 @@ async def test_refused_documents(manager: Any, telegram: Any, error: Exception, 
 
 
 async def test_a_document_too_large(manager: Any, telegram: Any) -> None:
-    """A document above Telegram's download limit is refused as too large."""
+    """A document above Telegram's download limit is rejected as too large."""
     await deliver(manager.bot, message=_document("guide.txt", 20 * 1024 * 1024 + 1))
     assert [TEXTS.document_not_added("guide.txt", TEXTS.file_too_large(20))] == telegram.texts()
     assert {} == manager.put_in

@@ -44,8 +44,8 @@ async def _press(application: Any, telegram: Any, data: str, **fields: Any) -> l
 @pytest.mark.parametrize(
     ("data", "begins"),
     [
-        ("@s.0", "I hold 2 documents:\n\n1. Title"),
-        ("@s.99999999", "I hold 2 documents:\n\n1. Title"),
+        ("@s.0", "I have 2 documents:\n\n1. Title"),
+        ("@s.99999999", "I have 2 documents:\n\n1. Title"),
         ("@hfolder01.0", "Title\nname.txt\nEN · 1 KB"),
         ("@rfolder01.0", "Sea\n\nSalt.\n\nWaves.\n\n— Title · name.txt"),
         ("@rfolder01.2", "Land\n\nSand.\n\n— Title · name.txt"),
@@ -117,7 +117,7 @@ async def test_the_document_as_a_file(
 async def test_a_file_that_cannot_be_sent(
     application: Any, telegram: Any, two_documents: Any, description: str
 ) -> None:
-    """The button of a file that is missing, too large or refused gets a text."""
+    """The button of a file that is missing, too large or rejected gets a text."""
     telegram.replies["sendDocument"] = (400, description)
     assert ("answerCallbackQuery", TEXTS.file_not_available) == (
         await _press(application, telegram, "@ffolder01.0")

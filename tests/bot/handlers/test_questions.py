@@ -36,7 +36,7 @@ def three_quotes(library: Any, citation: Callable[..., Any], answer: Callable[..
         ("/help", TEXTS.help),
         ("/help@verbatim_bot", TEXTS.help),
         ("/privacy", TEXTS.privacy),
-        ("/sources", "I hold 1 document:\n\n1. Title · EN · 0 KB"),
+        ("/sources", "I have 1 document:\n\n1. Title · EN · 0 KB"),
         ("/ask", TEXTS.ask_usage),
         ("/nonsense", TEXTS.unknown_command),
         ("@verbatim_bot", TEXTS.ask_usage),
@@ -102,7 +102,7 @@ async def test_messages_without_text(
     ("caption", "expected"), [("/help", TEXTS.unknown_command), ("/ask Which?", TEXTS.no_answer)]
 )
 async def test_commands_in_captions(caption: str, expected: str, application: Any, telegram: Any) -> None:
-    """A command in a caption is no question, but /ask and its question are."""
+    """A command in a caption is not a question, but /ask and its question are."""
     await deliver(application, message=message(photo=PHOTO, caption=caption))
     assert [expected] == telegram.texts()
 
@@ -422,7 +422,7 @@ async def test_a_button_of_an_inaccessible_message(application: Any, telegram: A
     ],
 )
 async def test_refused_edits(description: str, expected: str | None, application: Any, telegram: Any) -> None:
-    """An edit without a change is no error; any other refused edit gets a text."""
+    """An edit without a change is not an error; any other rejected edit gets a text."""
     telegram.replies["editMessageText"] = (400, description)
     await deliver(application, callback_query=pressed("q1", message("Which?")))
     assert expected == telegram.calls[-1][1].get("text")

@@ -77,7 +77,7 @@ def test_a_greeting_of_several_languages() -> None:
     ],
 )
 def test_questions_are_no_small_talk(text: str) -> None:
-    """A message with any other word is no small talk."""
+    """A message with any other word is not small talk."""
     assert small_talk_reply(text, texts_for("en")) is None
 
 

@@ -14,7 +14,7 @@ from sandbox.message_text import utf16_slice
 from sandbox.telegram_objects import TextWithEntities
 
 TEXTS = texts_for("en")
-# `list_separator` and `is_right_to_left` are no sentences.
+# `list_separator` and `is_right_to_left` are not sentences.
 SENTENCES = sorted(
     name
     for name in vars(Texts)

@@ -50,7 +50,7 @@ def test_a_photo_gets_a_name() -> None:
 
 @pytest.mark.usefixtures("delivering")
 async def test_an_admin_adds_a_photo(connecting: Callable[..., Any], telegram: Any) -> None:
-    """The reply tells how many pages wait for OCR."""
+    """The reply says how many pages wait for OCR."""
     bot = connecting(telegram_admins=[1], reads_pictures=True)
     manager = bot.bot_data.document_manager
     sent = message(photo=PHOTO)

@@ -47,7 +47,7 @@ def test_a_slow_answer_shows_typing(
 def test_failures_to_show_it_are_ignored(
     application: Any, library: Any, telegram: Any, calls: list[Any], reply: tuple[int, str]
 ) -> None:
-    """A refused action neither delays the answer nor is repeated before its time."""
+    """A rejected action neither delays the answer nor is repeated before its time."""
     _slow(library, 6.0)
     telegram.replies = {"sendChatAction": reply}
 

@@ -169,7 +169,7 @@ async def test_only_the_latest_answered_updates_are_remembered(monkeypatch: pyte
 @fast
 async def test_idle_chats_take_no_memory() -> None:
     """When all updates of a chat are answered, nothing is left in memory for the chat."""
-    # Locks of earlier tests may be freed meanwhile, unless they are kept.
+    # Locks of earlier tests may be freed in the meantime, unless they are kept.
     earlier = _locks()
     dispatcher = Dispatcher(Answers(), CancellableWaits())
     for number in range(50):

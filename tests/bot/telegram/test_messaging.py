@@ -80,7 +80,7 @@ async def test_editing_an_inaccessible_message(application: Any, telegram: Any) 
 async def test_an_edit_that_fails(
     application: Any, telegram: Any, description: str, expected: str | None
 ) -> None:
-    """An edit without a change is no failure; any other refused edit returns a text."""
+    """An edit without a change is not a failure; any other rejected edit returns a text."""
     telegram.replies["editMessageText"] = (400, description)
     async with application:
         assert expected == await messaging.edit_reply(_query(application), text_reply("Words"), TEXTS)

@@ -148,7 +148,7 @@ async def test_an_outage_is_logged_twice(tmp_path: Path, caplog: pytest.LogCaptu
 @pytest.mark.parametrize("error", [Conflict("other"), TimedOut(), InvalidToken("no"), RuntimeError("odd")])
 @fast
 async def test_polling_survives_other_failures(error: Exception, tmp_path: Path) -> None:
-    """Polling reports a conflict, a timeout, one refusal or an invalid response, and goes on."""
+    """Polling reports a conflict, a timeout, one refusal or an invalid response, and continues."""
     queue, answers = FakeQueue(update(1)), Answers()
     queue.errors = [error]
     async with running(queue, answers, tmp_path) as process:
@@ -172,7 +172,7 @@ async def test_a_flood_limit_is_respected(tmp_path: Path) -> None:
 
 @fast
 async def test_a_revoked_token_ends_polling(tmp_path: Path) -> None:
-    """A token that is refused three times in a row raises InvalidToken."""
+    """A token that is rejected three times in a row raises InvalidToken."""
     queue = FakeQueue()
     queue.errors = [InvalidToken("no"), InvalidToken("no"), InvalidToken("no")]
     process = Process(queue, Answers(), tmp_path)
@@ -370,7 +370,7 @@ async def test_unfinished_updates_stay_stored(tmp_path: Path) -> None:
 
 @fast
 async def test_a_backlog_that_another_process_answers(tmp_path: Path) -> None:
-    """A new process does not answer updates that another one confirms meanwhile."""
+    """A new process does not answer updates that another one confirms in the meantime."""
     queue, answers = FakeQueue(update(1), update(2)), Answers()
     process = Process(queue, answers, tmp_path)
     await asyncio.sleep(0.5)
@@ -382,7 +382,7 @@ async def test_a_backlog_that_another_process_answers(tmp_path: Path) -> None:
 
 @fast
 async def test_a_backlog_that_no_process_answers(tmp_path: Path) -> None:
-    """A new process answers pending updates that no other confirms, and those that arrive meanwhile."""
+    """A new process answers pending updates that no other confirms, and those that arrive in the meantime."""
     queue, answers = FakeQueue(update(1), update(2)), Answers()
     process = Process(queue, answers, tmp_path)
     await asyncio.sleep(0.5)

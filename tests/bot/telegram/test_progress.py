@@ -70,7 +70,7 @@ def test_reading_a_document_shows_its_progress(
 async def test_a_deleted_progress_message_is_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """If the message was deleted meanwhile, the result is a new one."""
+    """If the message was deleted in the meantime, the result is a new one."""
 
     class Sent:
         async def edit_text(self, _: str, **__: object) -> None:

@@ -147,7 +147,7 @@ async def test_replies_that_may_have_arrived_have_five_attempts(error: Callable[
 @pytest.mark.parametrize("error", [BadRequest("no"), Forbidden("no"), InvalidToken("no")])
 @fast
 async def test_a_refusal_is_final(error: TelegramError) -> None:
-    """A refused call is not repeated, and is counted by its error."""
+    """A rejected call is not repeated, and is counted by its error."""
     calls = Calls(chat1=[error])
     sender = Sender(calls)
     with pytest.raises(type(error)):
@@ -158,7 +158,7 @@ async def test_a_refusal_is_final(error: TelegramError) -> None:
 
 @fast
 async def test_other_calls_are_not_repeated() -> None:
-    """Calls that are no replies fail at once, for their callers to handle, but flood limits are respected."""
+    """Calls that are not replies fail at once, for their callers to handle, but obey flood limits."""
     calls = Calls(chatNone=[RetryAfter(3), NetworkError("a")])
     with pytest.raises(NetworkError):
         await Sender(calls).send()

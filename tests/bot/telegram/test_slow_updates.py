@@ -58,7 +58,7 @@ def test_other_files_are_ignored(tmp_path: Path) -> None:
 
 
 def test_an_empty_spool(tmp_path: Path) -> None:
-    """A missing folder has no updates, and dropping one from it is no error."""
+    """A missing folder has no updates, and dropping one from it is not an error."""
     spool = Spool(tmp_path / "none")
     spool.drop(1)
     assert [] == list(spool.pending())

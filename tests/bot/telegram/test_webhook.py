@@ -103,7 +103,7 @@ async def test_a_failed_delivery_is_logged_once(caplog: pytest.LogCaptureFixture
 
 @fast
 async def test_a_revoked_token_ends_watching() -> None:
-    """A token that is refused three times in a row raises InvalidToken."""
+    """A token that is rejected three times in a row raises InvalidToken."""
     bot = FakeBot()
     bot.errors = [InvalidToken("no"), NetworkError("a"), *[InvalidToken("no")] * 3]
     checks: list[Exception | None] = []

@@ -61,7 +61,7 @@ def test_questions_fit(name: str, language: str) -> None:
 
 @given(st.text())
 def test_any_data_is_parsed(data: str) -> None:
-    """Callback data that anybody can forge is parsed or refused, and parsed data is what it was made of."""
+    """Callback data that anybody can forge is parsed or rejected, and parsed data is what it was made of."""
     press = decode_chat_document_press(data)
     assert press is None or data == encode_chat_document_press(press)
 
@@ -76,7 +76,7 @@ def test_data_round_trip(view: ChatDocumentAction) -> None:
 
 
 def test_the_choice_is_marked_and_told() -> None:
-    """The choice of what is asked is marked, and told to those who cannot change it."""
+    """The choice of what is searched is marked, and shown to those who cannot change it."""
     documents = [ListedDocument(make_document_id("a"), "lease.txt", 2048, 1.7e9, "Ada")]
     texts = texts_for("en")
     group = Recipient(texts, "verbatim_bot", in_group=True)

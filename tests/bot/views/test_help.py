@@ -10,7 +10,7 @@ from bot.views.message import Recipient, UploadTarget
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("uploads", list(UploadTarget))
 def test_private_chats(language: str, uploads: UploadTarget) -> None:
-    """Who can send documents is told so by /start and /help, in their language; nobody else is."""
+    """/start and /help say that a person can send documents, in their language, only where that is so."""
     texts = texts_for(language)
     recipient = Recipient(texts, "verbatim_bot", uploads=uploads)
     notes = {
@@ -30,7 +30,7 @@ def test_private_chats(language: str, uploads: UploadTarget) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_groups(language: str) -> None:
-    """A group is told that its administrators can send documents, and how."""
+    """In a group the text says that administrators can send documents, and how."""
     texts = texts_for(language)
     with_uploads = Recipient(texts, "verbatim_bot", in_group=True, uploads=UploadTarget.TO_CHAT)
     without = Recipient(texts, "verbatim_bot", in_group=True)

@@ -51,7 +51,7 @@ def test_a_title_that_the_quote_begins_with(
 ) -> None:
     """The title of a text without headings, which is its beginning, is not repeated below a quote of that.
 
-    Where the file does not follow, its name stands there instead.
+    Where the file does not follow, its name is there instead.
     """
     text = "The harbour was built in 1874."
     own = passage(text, start=start, document_name="a.txt", title=title)
@@ -84,7 +84,7 @@ def test_right_to_left_names_are_isolated() -> None:
     ],
 )
 def test_places_of_other_units(unit: Any, label: str, expected: str) -> None:
-    """Times, cells, records and messages are told in each language with their labels."""
+    """Times, cells, records and messages are named in each language with their labels."""
     at = Locator(None, None, 5, 7, 2, unit, label)
     assert expected == location_text("", at, TEXTS)
     shown = {language: location_text("", at, texts_for(language)) for language in LANGUAGES}

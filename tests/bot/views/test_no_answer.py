@@ -28,7 +28,7 @@ TEXTS = texts_for("en")
 def test_no_answer_fits_its_question(
     question: str, expected: str, answer: Callable[..., Any], *, asks_nothing: bool
 ) -> None:
-    """One word, small talk and signs get a friendly line; a question is told that there is no answer."""
+    """One word, small talk and signs get a friendly line; a question, that there is no answer."""
     result = answer(certainty="none", question=question, asks_nothing=asks_nothing)
     assert NoAnswer(expected) == explain_no_answer(result, TEXTS)
 
@@ -61,5 +61,5 @@ def test_suggestions(suggestion: str | None, expected: str | None, answer: Calla
     ],
 )
 def test_links(text: str, expected: bool) -> None:  # a parameter of the test
-    """A message of links alone is told from a question with a link."""
+    """A message of links alone is distinguished from a question with a link."""
     assert expected == is_link(text)

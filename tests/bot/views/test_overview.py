@@ -55,7 +55,7 @@ def test_an_overview_is_within_limits(
 
 
 def test_quotes_and_their_places(overview: Overview) -> None:
-    """Each quote stands in a block above its heading and line, which is a link to its passage."""
+    """Each quote is in a block above its heading and line, which is a link to its passage."""
     reply = render_overview(SOURCE, overview, RECIPIENT)
     check_limits(reply)
     assert ["A guide to goats"] == texts_of(reply, "bold")

@@ -8,7 +8,7 @@ from retrieval.model import Problem
 
 PROBLEMS = [
     Problem("a.py", ".py files are not supported", ProblemKind.UNSUPPORTED),
-    Problem("docs/bad.txt", "holds no text"),
+    Problem("docs/bad.txt", "contains no text"),
     Problem("docs/b.PY", ".PY files are not supported", ProblemKind.UNSUPPORTED),
     Problem("LICENSE", "files without a suffix are not supported", ProblemKind.UNSUPPORTED),
     Problem("secret", "cannot be listed (Permission denied); check its permissions"),
@@ -18,9 +18,9 @@ PROBLEMS = [
 def test_lines() -> None:
     """A document that cannot be read has its line; files of other kinds are counted in one."""
     assert [
-        "docs/bad.txt: holds no text",
+        "docs/bad.txt: contains no text",
         "secret: cannot be listed (Permission denied); check its permissions",
-        "2 .py, 1 without an ending: not read",
+        "2 .py, 1 without an extension: not read",
     ] == list(problem_lines(PROBLEMS))
 
 

@@ -53,7 +53,7 @@ def test_a_quote_is_whole_and_within_limits(cited: list[Citation], data: st.Data
 def test_a_heading_that_asks(
     heading: str | None, title: str, expected: str, citation: Callable[..., Citation]
 ) -> None:
-    """A heading that is a question stands above the quote, since that answers it and maybe no other."""
+    """A heading that is a question is shown above the quote, since that answers it and maybe no other."""
     cited = citation("No. Yes.", (0, 3), locator=Locator(heading, None, 5, 7, 2), title=title)
     sure = answers.render_answer(Answer("?", "sure", 1, (cited,)), RECIPIENT)
     unsure = answers.render_answer(Answer("?", "unsure", 0.3, (cited,)), RECIPIENT)
@@ -176,7 +176,7 @@ def test_paging(
 def test_no_three_labels_in_a_row(
     can_vote: bool, citation: Callable[..., Any], answer: Callable[..., Any]
 ) -> None:
-    """The button for the page of a quote stands beside a short one, as three would be cut on a phone."""
+    """The button for the page of a quote is next to a short one, as three would be cut on a phone."""
     cited = citation("Words.", (0, 6), locator=Locator(None, 3, 50, 51, 9, "page", "3"))
     reply = answers.render_quote(answer(cited), 1, replace(RECIPIENT, can_vote=can_vote))
     rows = [[text for text, _ in row] for row in _buttons(reply)]

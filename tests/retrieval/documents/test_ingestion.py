@@ -236,7 +236,7 @@ def test_results_do_not_depend_on_batches(
     texts = {f"{n}.txt": f"The lighthouse {n} stands by the sea.\n\nПароход." for n in range(7)}
     folder = documents({**texts, "3.txt": "", "5.md": "# Sea\n\nThe ferry leaves at seven."})
     in_process = ingest_folder(folder, tmp_path / "here")
-    assert {"3.txt": "holds no text"} == {
+    assert {"3.txt": "contains no text"} == {
         name: reason.split(";")[0] for name, reason in reasons(in_process[0]).items()
     }
     expected = [

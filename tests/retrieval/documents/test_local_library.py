@@ -157,7 +157,7 @@ def test_unreadable_documents(tmp_path: Path) -> None:
 
 
 def test_bug_in_a_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unexpected exception in a loader leaves out one document only."""
+    """An unexpected exception in a loader skips one document only."""
     load = formats.load_document
 
     def broken(data: bytes, name: str, _: object) -> Document:

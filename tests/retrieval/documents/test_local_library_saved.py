@@ -89,7 +89,7 @@ def test_index_that_cannot_be_saved(tmp_path: Path, caplog: pytest.LogCaptureFix
 
 
 def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Where the disk for the index is full, all goes on without it, and one line a time says so."""
+    """Where the disk for the index is full, all continues without it, and one line a time says so."""
     docs, saved, close = tmp_path / "docs", tmp_path / "saved", ArrayWriter.close
     docs.mkdir()
     (docs / "a.txt").write_text(HOURS)
@@ -136,7 +136,7 @@ def test_opening_reads_no_passage(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_one_index_of_two_libraries(tmp_path: Path) -> None:
-    """Two that use one index go on with what they have when the other saves, and each can save its own."""
+    """Two that use one index continue with what they have when the other saves, and each can save its own."""
     docs, saved = tmp_path / "docs", tmp_path / "saved"
     docs.mkdir()
     (docs / "a.txt").write_text(HOURS)

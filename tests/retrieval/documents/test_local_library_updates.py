@@ -121,7 +121,7 @@ def test_only_what_changed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_text_in_two_files_is_indexed_once(tmp_path: Path) -> None:
-    """One of two files of the same text is the source, the other is cited beside it and takes its place."""
+    """One of two files of the same text is the source, the other is cited next to it and takes its place."""
     for name in ("a.txt", "b.txt"):
         _apply(tmp_path, name, TEXTS[0], 1_000_000)
     both = LocalLibrary.open(tmp_path)

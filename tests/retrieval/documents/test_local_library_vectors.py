@@ -43,7 +43,7 @@ def _write(folder: Path, number: int, text: str) -> None:
 
 
 def _after(batches: int) -> Callable[[], bool]:
-    """Say stop after so many batches."""
+    """Say stop after a number of batches."""
     left = iter(range(batches))
     return lambda: next(left, None) is None
 
@@ -54,7 +54,7 @@ def _ask(library: LocalLibrary) -> Answer:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_all_texts_are_encoded_once(docs: Path, threads: int) -> None:
-    """Each different text is encoded, and progress tells how many of how many."""
+    """Each different text is encoded, and progress reports how many of how many."""
     encoder, seen = FakeEncoder(), list[tuple[int, int]]()
     opened = LocalLibrary.open(docs, encoder=encoder)
     texts = opened.encodable
@@ -130,7 +130,7 @@ def test_answers_meanwhile(docs: Path) -> None:
 
 
 def test_an_index_without_tokens(docs: Path, tmp_path: Path) -> None:
-    """An index with vectors but no token codes encodes only whole passages, and answers meanwhile."""
+    """An index with vectors but no token codes encodes only whole passages, and answers in the meantime."""
     saved = tmp_path / "saved"
     before = LocalLibrary.open(docs, index_dir=saved, encoder=FakeEncoder())
     before.encode()
@@ -183,7 +183,7 @@ def test_questions_of_hardly_a_word(question: str, docs: Path) -> None:
 
 
 def test_an_encoder_that_cannot_be_loaded(docs: Path) -> None:
-    """Answers are those by words alone; making vectors tells why it cannot be done."""
+    """Answers are those by words alone; making vectors reports why it cannot be done."""
     opened = LocalLibrary.open(docs, encoder=BrokenEncoder())
     assert _ask(LocalLibrary.open(docs)) == _ask(opened)
     with pytest.raises(EncoderError):

@@ -80,7 +80,7 @@ def test_pages_become_paragraphs_with_marks() -> None:
 
 
 def test_noise_is_left_out() -> None:
-    """Lines that OCR is not sure of, and lone signs, are no text."""
+    """Lines that OCR is not sure of, and lone signs, are not text."""
     noise = scans.scanned_page(["| The mill | was built ~ in 1790.", "iiil ~l1"], 50)
     words = tuple(
         word._replace(confidence=96) if word.text.isalnum() else word for word in noise.lines[0].words
@@ -239,7 +239,7 @@ def _fail(error: Exception) -> object:
 
 @pytest.mark.usefixtures("engine")
 def test_a_language_that_is_missing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reason tells which, and the file is tried again by the next process."""
+    """The reason names it, and the file is tried again by the next process."""
     monkeypatch.setattr(scan_reading, "_read_in_worker", _fail(MissingLanguageError("is in Arabic script")))
     library = _open(folder)
     assert not library.read_scan(library.unread_scans[0])
@@ -273,7 +273,7 @@ def test_stopping_and_going_on(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.skipif(not tesseract.is_available(), reason="needs Tesseract")
 def test_the_engine_in_a_process_of_its_own(folder: Path) -> None:
-    """A real scan is read in a worker process; one that has changed meanwhile is not."""
+    """A real scan is read in a worker process; one that has changed in the meantime is not."""
     library = _open(folder)
     (file,) = library.unread_scans
     assert library.read_scan(file)

@@ -34,7 +34,7 @@ def read(tmp_path: Path, path: str) -> bytes:
 
 
 async def test_documents(tmp_path: Path) -> None:
-    """An attachment is a document beside its mail, cited with the mail's path; the mail is one, too."""
+    """An attachment is a document next to its mail, cited with the mail's path; the mail is one, too."""
     folder = tmp_path / "documents"
     (folder / "more").mkdir(parents=True)
     (folder / "more" / "harbour.eml").write_bytes(
@@ -193,13 +193,13 @@ def test_nested(tmp_path: Path) -> None:
 
 
 def test_too_deep(tmp_path: Path) -> None:
-    """What is deeper than three files in each other is refused with the advice to save it on its own."""
+    """What is deeper than three files in each other is rejected with the advice to save it on its own."""
     data = mail_with({"a.txt": b"Deepest.", "b.zip": samples.make_zip({"a.txt": b"x"})})
     for _ in range(4):
         data = mail_with({"m.eml": data})
     found = listed(tmp_path, data)
     assert ["m.eml", "m.eml/m.eml", "m.eml/m.eml/m.eml", "m.eml/m.eml/m.eml/m.eml"] == list(found)
-    reason = "is in more than 3 files that hold each other; save it on its own"
+    reason = "is in more than 3 files that contain each other; save it on its own"
     assert ["", "", "", reason] == list(found.values())
     with pytest.raises(DocumentError, match="is no longer in its mail"):
         read(tmp_path, "a.eml/m.eml/m.eml/m.eml/m.eml")
@@ -213,18 +213,18 @@ def test_forwarded(tmp_path: Path) -> None:
 
 
 def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too many files, too large ones, and too much in all are refused; the mail itself is not."""
+    """Too many files, too large ones, and too much in all are rejected; the mail itself is not."""
     data = mail_with({"a.txt": PIER, "b.zip": samples.make_zip({"c.txt": CRANE})})
     assert 2 == len(listed(tmp_path, data))
     with pytest.raises(DocumentError, match="is larger than 0 MB; split it"):
         containers.read_packed_file(tmp_path / "a.eml" / "a.txt", "a.eml/a.txt", 2)
     monkeypatch.setattr(containers, "MAX_UNPACKED_BYTES", len(PIER) + len(CRANE) - 1)
-    with pytest.raises(DocumentError, match="holds more than 0 MB of files; unpack it"):
+    with pytest.raises(DocumentError, match="has more than 0 MB of files; unpack it"):
         listed(tmp_path, data)
     monkeypatch.setattr(containers, "MAX_FILES", 1)
     listing = file_listing._list_container(tmp_path, list_files(tmp_path)[0][0])
     assert listing.problem is not None
-    assert ("a.eml", "holds more than 1 files; unpack it", ProblemKind.TOO_LARGE) == (
+    assert ("a.eml", "has more than 1 files; unpack it", ProblemKind.TOO_LARGE) == (
         listing.problem.name,
         listing.problem.reason,
         listing.problem.kind,
@@ -284,7 +284,7 @@ def _mutate(data: bytes, seed: int) -> bytes:
 
 @pytest.mark.slow
 def test_any_damage(tmp_path: Path) -> None:
-    """Of 200 damaged mails each file is read or refused, and most attachments are still read."""
+    """Of 200 damaged mails each file is read or rejected, and most attachments are still read."""
     whole = mail_with({"pier.txt": PIER, **NESTED})
     count = 0
     for seed in range(200):

@@ -86,7 +86,7 @@ def mutate_entries(data: bytes, seed: int) -> bytes:
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.binary(max_size=300) | st.binary(max_size=60).map(b"PK\3\4".__add__))
 def test_any_bytes(name: str, data: bytes) -> None:
-    """Any bytes are read as a document with sound spans, or refused with a DocumentError."""
+    """Any bytes are read as a document with sound spans, or rejected with a DocumentError."""
     with suppress(DocumentError):
         check_spans(load_document(data, name))
 
@@ -94,7 +94,7 @@ def test_any_bytes(name: str, data: bytes) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=st.integers(0, 10**9))
 def test_any_damage(name: str, seed: int) -> None:
-    """A document with bytes changed, lost or repeated is read, or refused with a DocumentError."""
+    """A document with bytes changed, lost or repeated is read, or rejected with a DocumentError."""
     with suppress(DocumentError):
         check_spans(load_document(mutate(intact(name), seed), name))
 
@@ -103,7 +103,7 @@ def test_any_damage(name: str, seed: int) -> None:
 @pytest.mark.parametrize("name", ARCHIVES)
 @given(seed=st.integers(0, 10**9))
 def test_any_damage_of_entries(name: str, seed: int) -> None:
-    """An archive with damaged entries is read, or refused with a DocumentError."""
+    """An archive with damaged entries is read, or rejected with a DocumentError."""
     with suppress(DocumentError):
         check_spans(load_document(mutate_entries(intact(name), seed), name))
 
@@ -140,7 +140,7 @@ def test_any_damage_of_entries(name: str, seed: int) -> None:
     ],
 )
 def test_damage_that_is_survived(name: str, mutation: Callable[[bytes, int], bytes], least: int) -> None:
-    """Of a hundred damaged copies at least some are read: refusing all of them is no answer to damage."""
+    """Of a hundred damaged copies at least some are read: damage is not a reason to reject all of them."""
     count = 0
     for seed in range(100):
         with suppress(DocumentError):
@@ -170,7 +170,7 @@ def test_bytes_around_an_archive(name: str) -> None:
     ],
 )
 def test_damaged_entry_without_text(name: str, entry: str) -> None:
-    """A damaged entry that holds no text costs nothing."""
+    """A damaged entry without text costs nothing."""
     assert intact_document(name) == load_document(
         samples.replace_entries(intact(name), {entry: BROKEN_XML}), name
     )
@@ -187,7 +187,7 @@ def test_damaged_entry_without_text(name: str, entry: str) -> None:
     ],
 )
 def test_damaged_entry_with_text(name: str, entry: str) -> None:
-    """A damaged entry that holds text is named in the error."""
+    """A damaged entry with text is named in the error."""
     with pytest.raises(DocumentError) as caught:
         load_document(samples.replace_entries(intact(name), {entry: BROKEN_XML}), name)
     assert f"is damaged at '{entry}'" in caught.value.reason
@@ -253,13 +253,13 @@ def test_cut_short(name: str, part: float, length: int) -> None:
     ("name", "part", "reason"),
     [
         *((name, part, "is cut short or damaged; copy it again") for name in ARCHIVES for part in CUTS),
-        ("mill.html", 0.1, "holds no text; add some, or remove the file"),
-        ("hours.md", 0.1, "holds no text; add some, or remove the file"),
+        ("mill.html", 0.1, "contains no text; add some, or remove the file"),
+        ("hours.md", 0.1, "contains no text; add some, or remove the file"),
         ("market.tsv", 0.9, "byte 89 is not valid UTF-8; save it as UTF-8"),
     ],
 )
 def test_cut_short_and_refused(name: str, part: float, reason: str) -> None:
-    """An archive that was copied in part is refused, and so is a text without words or cut in a letter."""
+    """An archive that was copied in part is rejected, and so is a text without words or cut in a letter."""
     with pytest.raises(DocumentError) as caught:
         load_document(intact(name)[: int(len(intact(name)) * part)], name)
     assert reason == caught.value.reason

@@ -63,27 +63,27 @@ def test_line_ends() -> None:
     ],
 )
 def test_binary(data: bytes) -> None:
-    """A binary file is refused with advice."""
+    """A binary file is rejected with advice."""
     with pytest.raises(DocumentError, match=r"^a\.txt: this is not a text file; remove it"):
         decode(data, "a.txt")
 
 
 def test_damaged() -> None:
-    """UTF-8 with a broken byte is refused, not decoded as another encoding."""
+    """UTF-8 with a broken byte is rejected, not decoded as another encoding."""
     data = RUSSIAN.encode()
     with pytest.raises(DocumentError, match=r"byte 20 is not valid UTF-8; save it as UTF-8"):
         decode(data[:20] + b"\xff" + data[20:], "a.txt")
 
 
 def test_lone_surrogates() -> None:
-    """A lone surrogate is refused."""
+    """A lone surrogate is rejected."""
     with pytest.raises(DocumentError):
         decode(codecs.BOM_UTF16_LE + b"a\0\x00\xd8b\0", "a.txt")
 
 
 @given(data=st.binary(max_size=400))
 def test_any_bytes(data: bytes) -> None:
-    """Any bytes are decoded to text without lone surrogates, or refused with a DocumentError."""
+    """Any bytes are decoded to text without lone surrogates, or rejected with a DocumentError."""
     try:
         text = decode(data, "a.txt")
     except DocumentError:

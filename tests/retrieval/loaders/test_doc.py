@@ -45,7 +45,7 @@ def test_conversion(program: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("script", ["exit 1", "kill -SEGV $$", "echo converted"])
 def test_documents_that_libreoffice_cannot_read(program: Path, script: str) -> None:
-    """A file that LibreOffice refuses, or crashes at, is refused."""
+    """A file that LibreOffice rejects, or crashes at, is rejected."""
     write(program, script)
     with pytest.raises(DocumentError, match=r"cannot be read by LibreOffice; save it as \.docx"):
         load_document(OLE, "a.doc")
@@ -62,7 +62,7 @@ def test_documents_that_take_too_long(program: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_missing_libreoffice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without LibreOffice the file is refused with what to do, before it is read; that may change."""
+    """Without LibreOffice the file is rejected with what to do, before it is read; that may change."""
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "a.doc").write_bytes(OLE)
     with pytest.raises(DocumentError, match=r"can read; install it, or save the file as \.docx"):
@@ -80,6 +80,6 @@ def test_other_formats_with_this_suffix(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_kindle_books(tmp_path: Path) -> None:
-    """Kindle books are refused with what to do."""
+    """Kindle books are rejected with what to do."""
     with pytest.raises(DocumentError, match=r"is a Kindle book, which cannot be read; convert it to \.epub"):
         read_file(tmp_path / "a.azw3", "a.azw3")

@@ -44,9 +44,9 @@ def test_title() -> None:
 
 
 def test_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A text over the size limit is refused."""
+    """A text over the size limit is rejected."""
     monkeypatch.setattr(document_builder, "MAX_DOCUMENT_CHARS", 10)
     builder = DocumentBuilder("a.x")
     builder.add_block("At nine.")
-    with pytest.raises(DocumentError, match=r"^a\.x: holds more than 0 million characters; split it$"):
+    with pytest.raises(DocumentError, match=r"^a\.x: has more than 0 million characters; split it$"):
         builder.add_block("At ten.")

@@ -1,4 +1,4 @@
-"""Files whose suffix is wrong are told what they are."""
+"""The real format of files with a wrong suffix."""
 
 import io
 from collections.abc import Callable
@@ -41,7 +41,7 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("suffix", SAMPLES)
 def test_real_suffix(suffix: str) -> None:
-    """The format is recognised by the first bytes; with the right name there is nothing to tell."""
+    """The format is recognised by the first bytes; with the right name there is nothing to report."""
     data = SAMPLES[suffix]()
     assert suffix == real_suffix(data, ".csv")
     assert real_suffix(data, suffix) == ""
@@ -57,7 +57,7 @@ def test_unknown(data: bytes) -> None:
     ("suffix", "name"), [(".html", "a.pdf"), (".png", "a.pdf"), (".pdf", "a.txt"), (".odt", "a.docx")]
 )
 def test_refused(suffix: str, name: str) -> None:
-    """A file with a wrong suffix is refused with the right one."""
+    """A file with a wrong suffix is rejected with the right one."""
     with pytest.raises(
         DocumentError, match=f"is a {suffix} file, not what its suffix says; give it the"
     ) as no:
@@ -66,7 +66,7 @@ def test_refused(suffix: str, name: str) -> None:
 
 
 def test_not_supported() -> None:
-    """A file with a wrong suffix of a format that is not read is refused as others of that format."""
+    """A file with a wrong suffix of a format that is not read is rejected as others of that format."""
     with pytest.raises(
         DocumentError, match=r"is a \.gif file, not what its suffix says, and these are"
     ) as no:
@@ -75,6 +75,6 @@ def test_not_supported() -> None:
 
 
 def test_damaged_is_not_renamed() -> None:
-    """A damaged file with the right suffix is told to be damaged."""
+    """A damaged file with the right suffix is reported as damaged."""
     with pytest.raises(DocumentError, match="is not a PDF, or is cut short or damaged"):
         load_document(b"%PDF-1.7\n", "a.pdf")

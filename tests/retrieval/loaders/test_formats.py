@@ -60,14 +60,14 @@ def check_document(document: Document) -> None:
 @pytest.mark.parametrize("name", ["a.txt", "a.md"])
 @given(data=st.binary(max_size=200) | st.text(max_size=200).map(encode) | MARKDOWN.map(encode))
 def test_any_bytes(name: str, data: bytes) -> None:
-    """Any bytes are read as a document with sound spans, or refused with a DocumentError."""
+    """Any bytes are read as a document with sound spans, or rejected with a DocumentError."""
     with suppress(DocumentError):
         check_document(formats.load_document(data, name))
 
 
 def test_empty() -> None:
-    """A file without text is refused."""
-    with pytest.raises(DocumentError, match=r"^a\.txt: holds no text; add some, or remove the file$"):
+    """A file without text is rejected."""
+    with pytest.raises(DocumentError, match=r"^a\.txt: contains no text; add some, or remove the file$"):
         formats.load_document(b" \n ", "a.txt")
 
 
@@ -75,13 +75,13 @@ def test_empty() -> None:
     ("name", "reason"), [("a.xyz", ".xyz files are"), ("a", "files without a suffix are")]
 )
 def test_unknown_format(name: str, reason: str, tmp_path: Path) -> None:
-    """An unknown suffix is refused; the error lists the known ones."""
+    """An unknown suffix is rejected; the error lists the known ones."""
     with pytest.raises(DocumentError, match=rf"{reason} not supported; save it as one of \.txt"):
         formats.read_file(tmp_path / name, name)
 
 
 def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file over the size limit is refused before it is read."""
+    """A file over the size limit is rejected before it is read."""
     monkeypatch.setattr(formats, "MAX_FILE_BYTES", 2**20)
     (tmp_path / "a.txt").write_bytes(bytes(2**20 + 1))
     with pytest.raises(DocumentError, match="1 MB exceed the limit of 1 MB; split it"):
@@ -96,13 +96,13 @@ def test_larger_pdf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_removed(tmp_path: Path) -> None:
-    """A file that was removed after the folder was listed is refused."""
+    """A file that was removed after the folder was listed is rejected."""
     with pytest.raises(DocumentError, match=r"^a\.txt: was removed after the folder was listed"):
         formats.read_file(tmp_path / "a.txt", "a.txt")
 
 
 def test_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file without read permission is refused with the reason of the system."""
+    """A file without read permission is rejected with the reason of the system."""
 
     def refuse(_: Path) -> bytes:
         raise PermissionError(13, "Permission denied")

@@ -109,7 +109,7 @@ def test_no_headings(text: str) -> None:
 
 
 def test_table_of_contents() -> None:
-    """The entries of a table of contents are no headings, and can be quoted."""
+    """The entries of a table of contents are not headings, and can be quoted."""
     text = "1. Rent\n2. Pets\n3. Keys\n\n1. Rent\n\nIt is 900.\n\n2. Pets\n\nOne cat.\n\n3. Keys\n\nFive.\n"
     document = load(text.encode(), "a.txt")
     assert ["1. Rent", "2. Pets", "3. Keys"] == [heading.text for heading in document.headings]
@@ -117,7 +117,7 @@ def test_table_of_contents() -> None:
 
 
 def test_misread_paragraph_signs() -> None:
-    """OCR takes the paragraph sign for others; the numbers tell that these lines are headings."""
+    """OCR takes the paragraph sign for others; the numbers show that these lines are headings."""
     lines = [
         "$1 Name",
         "Er heißt Anker.",

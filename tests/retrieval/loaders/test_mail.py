@@ -26,7 +26,7 @@ Attachments: bell.pdf"""
 
 
 def test_eml() -> None:
-    """Subject, headers and attachments are told, then the new text, then what it quotes, without marks."""
+    """Subject, headers and attachments come first, then the new text, then what it quotes, without marks."""
     document = read(text_samples.EML)
     assert [
         HEADERS,
@@ -43,7 +43,7 @@ def test_eml() -> None:
 
 
 def test_mbox() -> None:
-    """Messages are numbered; what one quotes from those before is told once."""
+    """Messages are numbered; what one quotes from those before is written once."""
     document = mail.load(text_samples.MBOX.encode(), "horn.mbox")
     assert [
         "From: Jonas Veit <jonas@example.org>\nDate: Mon, 4 Mar 2024 10:00:00 +0000",
@@ -58,13 +58,13 @@ def test_mbox() -> None:
 
 
 def test_quoted_once() -> None:
-    """A quotation that earlier messages hold as a whole is left out."""
+    """A quotation that earlier messages contain as a whole is dropped."""
     text = text_samples.MBOX.replace("> A sentence that nobody sent.\n", "")
     assert 1 == mail.load(text.encode(), "horn.mbox").text.count("When was the fog horn replaced?")
 
 
 def test_broken_message() -> None:
-    """A message of a mailbox that is no message costs the others nothing."""
+    """A part of a mailbox that is not a message costs the others nothing."""
     text = text_samples.MBOX + "\nFrom nobody Mon Mar  4 10:00:00 2024\nnothing\n"
     assert 2 == len(mail.load(text.encode(), "horn.mbox").pages)
 
@@ -123,7 +123,7 @@ def test_msg() -> None:
 
 
 def test_mime_named_msg() -> None:
-    """A .msg file that holds a message as in .eml files is read as one."""
+    """A .msg file that contains a message as in .eml files is read as one."""
     assert read(text_samples.EML).text == msg.load(text_samples.EML.encode(), "a.msg").text
 
 
@@ -145,13 +145,13 @@ NESTED = "".join(
     ],
 )
 def test_refused(data: bytes, reason: str) -> None:
-    """What is no message is refused, and so are thousands of parts."""
+    """A file that is not a message is rejected, and so are thousands of parts."""
     with pytest.raises(DocumentError, match=reason):
         mail.load(data, "a.eml")
 
 
 def test_refused_others() -> None:
-    """A mailbox without messages and a damaged message of Outlook are refused."""
+    """A mailbox without messages and a damaged message of Outlook are rejected."""
     with pytest.raises(DocumentError, match="has no line that begins with `From `"):
         mail.load(b"Subject: a\n\nb", "a.mbox")
     with pytest.raises(DocumentError, match="is damaged; save it again in Outlook"):

@@ -23,7 +23,7 @@ def test_slides() -> None:
 
 
 def test_limit_of_slides(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A presentation with too many slides is refused."""
+    """A presentation with too many slides is rejected."""
     monkeypatch.setattr(opendocument, "MAX_SLIDES", 1)
     with pytest.raises(DocumentError, match="has more than 1 slides; split it"):
         load_odp(samples.make_odp(), "a.odp")

@@ -69,7 +69,7 @@ def test_cells_without_displayed_text(cell: str, expected: str) -> None:
     ],
 )
 def test_repetition_bombs(row: str, cell: str, reason: str) -> None:
-    """Repeated rows and columns that hold text count as often as they are repeated."""
+    """Repeated rows and columns with text count as often as they are repeated."""
     text = "ha" * (2000 if "row 1" in reason else 1)
     cells = f"<table:table-cell {cell}><text:p>{text}</text:p></table:table-cell>"
     with pytest.raises(DocumentError, match=reason):

@@ -27,7 +27,7 @@ def parts(rows: Sequence[TableRow], header: Header = "evident") -> list[str]:
 
 
 def test_empty_cells_of_rows_without_names() -> None:
-    """They keep their place; the first ones, those under a wide cell, and many of them are left out."""
+    """They keep their place; the first ones, those under a wide cell, and many of them are dropped."""
     rows = table(
         "Mon | | 9 to 17", "Tue | 9 to 12 |", "Wed | < | closed", "Thu | | | | 9 to 12", "| by day | by night"
     )
@@ -121,7 +121,7 @@ def test_expected_column_names(rows: Sequence[str], expected: Sequence[str]) -> 
 
 
 def test_marked_header() -> None:
-    """A row that the document marks as a header names the columns, whatever it holds."""
+    """A row that the document marks as a header names the columns, whatever is in it."""
     rows = table("12.50 | Name | ", "Oil | Ada | x", headers=1)
     assert ["12.50: Oil\nName: Ada\nx"] == parts(rows)
     rows = table("Year | Share |  ", " | old | new", "2032 | much | little", headers=1)
@@ -130,7 +130,7 @@ def test_marked_header() -> None:
 
 
 def test_long_names() -> None:
-    """A name longer than 200 characters is left out."""
+    """A name longer than 200 characters is dropped."""
     assert ["Ada\nB: 5"] == parts(table(f"{'x' * 201} | B", "Ada | 5", headers=1))
 
 
@@ -233,7 +233,7 @@ def test_parts_of_wide_rows(columns: list[tuple[str, int]]) -> None:
 
 
 def test_numbered_rows() -> None:
-    """The number of a row does not tell which it is; the cell after it does."""
+    """The number of a row does not identify it; the cell after it does."""
     rows = table(
         "No. | Name | Text", *(f"{number} | Name {number} | {'word ' * 60}" for number in (1, 2)), headers=1
     )

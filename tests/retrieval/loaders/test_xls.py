@@ -20,7 +20,7 @@ def parts(document: Document) -> list[str]:
 
 
 def test_workbook() -> None:
-    """Rows are told as those of .xlsx files: formats, dates, merged cells; hidden sheets are omitted."""
+    """Rows are written as those of .xlsx files: formats, dates, merged cells; hidden sheets are omitted."""
     document = load(YARD, "folder/boatyard.xls")
     assert [
         "Fees of the boatyard",
@@ -54,26 +54,26 @@ def test_other_formats_with_this_suffix() -> None:
     ],
 )
 def test_what_cannot_be_read(data: bytes, reason: str) -> None:
-    """What is no workbook, or cut short, is refused with what to do."""
+    """A file that is not a workbook, or cut short, is rejected with what to do."""
     with pytest.raises(DocumentError, match=f"^a.xls: {reason}"):
         load(data, "a.xls")
 
 
 def test_a_workbook_with_another_suffix() -> None:
-    """A workbook that is named .xlsx is refused with its real suffix."""
+    """A workbook that is named .xlsx is rejected with its real suffix."""
     with pytest.raises(DocumentError, match=r"is a \.xls file, not what its suffix says; give it the suffix"):
         load_document(YARD, "a.xlsx")
 
 
 def test_too_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More rows than the limit in all sheets together are refused."""
+    """More rows than the limit in all sheets together are rejected."""
     monkeypatch.setattr(xls, "MAX_ROWS", 4)
     with pytest.raises(DocumentError, match=r"has more than 4 rows; split it"):
         load(YARD, "a.xls")
 
 
 def test_any_damage() -> None:
-    """A workbook with any bytes changed is read or refused."""
+    """A workbook with any bytes changed is read or rejected."""
     for seed in range(60):
         chance = random.Random(seed)
         data = bytearray(YARD)

@@ -62,13 +62,13 @@ def reason(data: bytes, name: str) -> str:
     ],
 )
 def test_something_else(name: str, data: bytes, expected: str) -> None:
-    """A file with a wrong suffix or a password is refused with what it is and what to do."""
+    """A file with a wrong suffix or a password is rejected with what it is and what to do."""
     assert expected == reason(data, name)
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_encrypted_entries(name: str) -> None:
-    """An archive with encrypted entries is refused."""
+    """An archive with encrypted entries is rejected."""
     data = bytearray(ARCHIVES[name]())
     at = data.rindex(b"PK\1\2")
     data[at + 8] |= 1
@@ -77,7 +77,7 @@ def test_encrypted_entries(name: str) -> None:
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_bombs(name: str) -> None:
-    """An archive with an excessive compression ratio is refused before anything is unpacked."""
+    """An archive with an excessive compression ratio is rejected before anything is unpacked."""
     bomb = samples.replace_entries(ARCHIVES[name](), {"media/zeros": bytes(30 * 2**20)})
     assert len(bomb) < 200_000
     assert re.fullmatch(r"unpacks to 3\d MB, which is too much; split it, or remove it", reason(bomb, name))
@@ -116,7 +116,7 @@ def unpacked_sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_a_bomb_whose_list_lies(name: str, unpacked_sizes: list[int]) -> None:
-    """An entry that is larger than the list of the archive states is refused within one chunk."""
+    """An entry that is larger than the list of the archive states is rejected within one chunk."""
     data = samples.replace_entries(ARCHIVES[name](), {PARTS[name]: b"<a>" + bytes(30 * 2**20)})
     bomb = understate_size(data, PARTS[name])
     unpacked_sizes.clear()
@@ -138,7 +138,7 @@ def test_how_far_an_entry_is_unpacked(
 @pytest.mark.parametrize("name", ARCHIVES)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_entities(name: str, encoding: str) -> None:
-    """A part that declares entities is refused before any is expanded."""
+    """A part that declares entities is rejected before any is expanded."""
     for text in (LAUGHS, '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/hostname">]><a>&b;</a>'):
         data = samples.replace_entries(ARCHIVES[name](), {PARTS[name]: text.encode(encoding)})
         assert f"declares entities in '{PARTS[name]}'; remove it" == reason(data, name)
@@ -147,7 +147,7 @@ def test_entities(name: str, encoding: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_deep_nesting(name: str) -> None:
-    """A part that is nested too deep is refused."""
+    """A part that is nested too deep is rejected."""
     data = samples.replace_entries(ARCHIVES[name](), {PARTS[name]: "<tbl>" * 100_000 + "</tbl>" * 100_000})
     assert "is nested more than 256 deep; save it again in the program that made it" == reason(data, name)
 
@@ -162,7 +162,7 @@ def test_deep_nesting(name: str) -> None:
     ],
 )
 def test_limits(limit: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An archive over a limit is refused with what to do."""
+    """An archive over a limit is rejected with what to do."""
     monkeypatch.setattr(xml_parser if limit == "MAX_TAGS" else zip_archive, limit, 2)
     assert expected == reason(samples.make_docx(), "a.docx")
 

@@ -84,7 +84,7 @@ def test_paths_out_of_the_archive(tmp_path: Path) -> None:
     [
         (b"", "is no ZIP archive, or cut short or damaged"),
         (b"PK\3\4" + bytes(100), "is no ZIP archive, or cut short or damaged"),
-        (samples.make_zip({}), "holds no files"),
+        (samples.make_zip({}), "contains no files"),
         (samples.make_zip({"a.txt": bytes(64 * 2**20)}), "which is too much; split it"),
     ],
 )
@@ -98,12 +98,12 @@ def test_refused(data: bytes, reason: str, tmp_path: Path) -> None:
 
 
 def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too many files, and one that is too large, are refused."""
+    """Too many files, and one that is too large, are rejected."""
     path = _write(tmp_path / "a.zip", {f"{n}.txt": b"abc" for n in range(3)})
     with pytest.raises(DocumentError, match="unpacks to more than 0 MB"):
         containers.read_packed_file(path / "1.txt", "a.zip/1.txt", 2)
     monkeypatch.setattr(containers, "MAX_FILES", 2)
-    with pytest.raises(DocumentError, match="holds more than 2 files; unpack it"):
+    with pytest.raises(DocumentError, match="has more than 2 files; unpack it"):
         containers.list_packed_files(path, "a.zip")
 
 
@@ -133,7 +133,7 @@ def test_any_damage(tmp_path: Path) -> None:
 
 
 def test_encrypted(tmp_path: Path) -> None:
-    """An encrypted archive is refused."""
+    """An encrypted archive is rejected."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("a.txt", "x")

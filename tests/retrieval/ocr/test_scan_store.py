@@ -65,6 +65,6 @@ def test_nothing_stays_of_documents_that_are_gone(store: ScanStore) -> None:
 
 
 def test_a_deleted_index_stays_deleted(tmp_path: Path) -> None:
-    """Pages are not saved where the index was deleted meanwhile."""
+    """Pages are not saved where the index was deleted in the meantime."""
     with pytest.raises(FileNotFoundError):
         ScanStore(tmp_path / "gone" / "scans").add("a1", PAGES)

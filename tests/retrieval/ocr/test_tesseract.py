@@ -29,7 +29,7 @@ needs_engine = pytest.mark.skipif(not tesseract.is_available(), reason="needs Te
 
 
 def test_hocr() -> None:
-    """Words have their boxes and confidence, lines their base line; blank words and lines are left out."""
+    """Words have their boxes and confidence, lines their base line; blank words and lines are dropped."""
     page = tesseract.parse_hocr(HOCR, "eng")
     assert (200, 100, "eng") == (page.width, page.height, page.language)
     assert ScannedWord("world", 45, 20, 90, 38, 42) == page.words[1]
@@ -107,7 +107,7 @@ def test_a_script_without_a_language(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_few_characters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page with too few characters to tell its script is read in the first language."""
+    """A page with too few characters to detect its script is read in the first language."""
     engine = Engine(monkeypatch, None)
     engine.texts = {"deu": ("7", 90), "rus": ("", 0)}
     assert "deu" == read_page(Image.new("L", (50, 80)), 150).language

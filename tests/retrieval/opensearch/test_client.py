@@ -55,7 +55,7 @@ def test_api_key() -> None:
     ],
 )
 def test_invalid_addresses(addresses: str) -> None:
-    """An invalid address is refused in one line without the secrets in it."""
+    """An invalid address is rejected in one line without the secrets in it."""
     with pytest.raises(ValueError, match=r"address of a cluster") as caught:
         ConnectionSettings.from_addresses(addresses)
     assert "secret" not in str(caught.value)
@@ -166,7 +166,7 @@ async def test_unavailable(failure: Any, tries: int, monkeypatch: pytest.MonkeyP
 
 
 async def test_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request that every node would refuse is not sent to another node."""
+    """A request that every node would reject is not sent to another node."""
     nodes = Nodes(monkeypatch, one=404, two=400)
     async with nodes.cluster() as cluster:
         refusals = []

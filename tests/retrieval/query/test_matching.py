@@ -155,7 +155,7 @@ def test_rare_words_weigh_more() -> None:
 @pytest.mark.parametrize(
     ("shortlisted", "baseline", "gap"),
     # The less similar half of 0.9, 0.2 and 0.4 has a mean of 0.3, that of 0.4 and 0.9 one of 0.4. The usual
-    # baseline stands for the passages that are missing to a shortlist of 20.
+    # baseline is used for the passages that are missing to a shortlist of 20.
     [
         ([3, 0, 1], (3 * 0.3 + 17 * 0.505) / 20, 0.9 - 0.505),
         ([1, 3], (2 * 0.4 + 18 * 0.505) / 20, 0.9 - 0.505),

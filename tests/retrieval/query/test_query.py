@@ -41,7 +41,7 @@ def test_content(text: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize("apostrophe", ["'", "’"])
 def test_an_ending_is_no_word_of_another_language(apostrophe: str) -> None:
-    """The s of "what's" is no content word in a library with German documents; a name after d' is."""
+    """The s of "what's" is not a content word in a library with German documents; a name after d' is."""
     assert ["price"] == content(f"what{apostrophe}s the price", "en", "de")
     assert ["hotel", "prix", "arc"] == content(f"l{apostrophe}hotel au prix de l{apostrophe}arc", "en", "fr")
 

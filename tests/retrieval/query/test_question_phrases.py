@@ -241,7 +241,7 @@ sen kimsin | neler yapabilirsin | nasıl soru sorarım | yardım
 من أنت؟ | ماذا تستطيع أن تفعل | كيف أسأل | مساعدة
 你是谁 | 你能做什么？ | 怎么提问 | 你会什么
 """
-# The words that are looked for stand between asterisks.
+# The words that are looked for are between asterisks.
 PLACES = """
 where are *drones* mentioned? | which documents talk about *drones*
 in which documents is *Homs* mentioned
@@ -255,7 +255,7 @@ où est mentionnée *la Turquie* ? | quels documents parlent de *drones* ?
 أين ذكرت *تركيا* | ما الوثائق التي تتحدث عن *تركيا*
 哪里提到了*无人机* | 哪些文档提到了*土耳其* | *无人机*在哪里被提到
 """
-# The name of the document stands between asterisks.
+# The name of the document is between asterisks.
 CONTENTS = """
 what is in *note.txt* | What does *note.txt* say?
 what's in *the file note.txt* | read me *note.txt*
@@ -413,7 +413,7 @@ def test_every_language_of_the_bot_has_a_table() -> None:
     "name", ["this", "The article", "den ganzen Text", "cet article", "эту статью", "这篇文章"]
 )
 def test_no_name(name: str) -> None:
-    """Words that point at any document are no name of one."""
+    """Words that point at any document are not the name of one."""
     assert is_any_document(name)
     assert not is_any_document(f"{name} drones")
 

@@ -270,7 +270,7 @@ def test_labels(text: str, quoted: str, max_chars: int, expected: str, look: Loo
 
 
 def test_overlapping_explanations(look: Look) -> None:
-    """The sentence that explains a label is no quote of its own then, and rows of tables stay as they are."""
+    """The sentence that explains a label is then not a separate quote; rows of tables stay as they are."""
     text = "E7: no water. Open the tap."
     looked = look("water tap", [("en", text)], 100)
     assert looked is not None

@@ -113,13 +113,13 @@ def test_coverage_with_headings(look: Look) -> None:
     ],
 )
 def test_asks(text: str, asks: list[float], look: Look) -> None:
-    """A sentence that is a question asks; with a longer statement beside it, it does not."""
+    """A sentence that is a question asks; with a longer statement next to it, it does not."""
     by_span = features(look, "How old is the goat?", text)
     assert asks == [by_span[piece, piece]["asks"] for piece in range(2)]
 
 
 def test_mostly_a_question(look: Look) -> None:
-    """A span of which more than half is a question asks."""
+    """A span with more than half of a question counts as a question."""
     long_question = features(look, "goat", "Who knows how old the brown goat is? Nobody.")
     long_answer = features(look, "goat", "How old? The goat of Holloway is ten years old.")
     assert (1, 0) == (long_question[0, 1]["asks"], long_answer[0, 1]["asks"])

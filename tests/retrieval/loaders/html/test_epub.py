@@ -28,7 +28,7 @@ def test_page_outside_the_table_of_contents() -> None:
 
 
 def test_protected() -> None:
-    """A book with encrypted text is refused; one with encrypted fonts only is read."""
+    """A book with encrypted text is rejected; one with encrypted fonts only is read."""
     encryption = '<encryption><CipherData><CipherReference URI="OEBPS/{}"/></CipherData></encryption>'
     fonts = samples.replace_entries(
         samples.make_epub(), {"META-INF/encryption.xml": encryption.format("font.otf")}
@@ -44,7 +44,7 @@ def test_protected() -> None:
 
 
 def test_missing_parts() -> None:
-    """A missing chapter is skipped; without the package document the book is refused."""
+    """A missing chapter is skipped; without the package document the book is rejected."""
     book = samples.make_epub()
     without = samples.replace_entries(
         book, {"OEBPS/book.opf": samples.OPF.replace("three.xhtml", "gone.xhtml")}
@@ -60,6 +60,6 @@ def test_missing_parts() -> None:
 
 
 def test_wrong_format() -> None:
-    """A Word document with the suffix .epub is refused."""
+    """A Word document with the suffix .epub is rejected."""
     with pytest.raises(DocumentError, match=r"^a\.epub: lacks its part 'META-INF/container.xml'"):
         load(samples.make_docx(), "a.epub")

@@ -54,6 +54,6 @@ def test_tables_and_quotes() -> None:
     ],
 )
 def test_what_cannot_be_read(data: bytes, reason: str) -> None:
-    """Other, damaged and hostile files are refused with the reason."""
+    """Other, damaged and hostile files are rejected with the reason."""
     with pytest.raises(DocumentError, match=f"^a.fb2: {reason}"):
         load(data, "a.fb2")

@@ -85,7 +85,7 @@ def test_blocks(page: str, expected: list[str]) -> None:
     ],
 )
 def test_main_content(page: str, expected: list[str]) -> None:
-    """Elements around the main content are left out unless there is nothing else."""
+    """Elements around the main content are dropped unless there is nothing else."""
     assert expected == blocks(read(page))
 
 
@@ -131,7 +131,7 @@ def test_xhtml() -> None:
 
 @pytest.mark.slow
 def test_hostile_tags(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page that would take hours or all memory to parse is refused before it is parsed."""
+    """A page that would take hours or all memory to parse is rejected before it is parsed."""
     open_tags = "".join(f"<b id={number}>" for number in range(3000))
     for page in ("<div>" * 1_000_000 + "x", f"<p>{open_tags}</p>" + "<p>x</p>" * 5000):
         with pytest.raises(DocumentError, match=r"^a\.html: leaves too many tags open; save it"):
@@ -154,7 +154,7 @@ def test_lists_and_tables() -> None:
 
 
 def test_wrong_format() -> None:
-    """A picture with the suffix .html is refused."""
+    """A picture with the suffix .html is rejected."""
     with pytest.raises(DocumentError, match=r"^a\.html: this is not a text file"):
         load(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", "a.html")
 

@@ -102,7 +102,7 @@ def test_tables_for_the_layout() -> None:
 
 
 def test_no_document() -> None:
-    """A workbook with the suffix .docx is refused as a workbook."""
+    """A workbook with the suffix .docx is rejected as a workbook."""
     with pytest.raises(
         DocumentError,
         match=r"^a\.docx: is another kind of Office document \(workbook\); give it its real suffix",

@@ -37,7 +37,7 @@ def test_order_of_the_show() -> None:
 
 
 def test_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A presentation with too many slides is refused with what to do."""
+    """A presentation with too many slides is rejected with what to do."""
     monkeypatch.setattr(pptx, "MAX_SLIDES", 2)
     with pytest.raises(DocumentError, match=r"^a\.pptx: has more than 2 slides; split it$"):
         load(samples.make_pptx(), "a.pptx")

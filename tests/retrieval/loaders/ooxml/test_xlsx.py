@@ -69,7 +69,7 @@ def test_cells(cells: str, expected: list[str]) -> None:
 
 
 def test_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A workbook with too many rows is refused, and so is a row with too much text."""
+    """A workbook with too many rows is rejected, and so is a row with too much text."""
     monkeypatch.setattr(xlsx, "MAX_ROWS", 2)
     with pytest.raises(DocumentError, match=r"^a\.xlsx: has more than 2 rows; split it$"):
         load(samples.make_xlsx(), "a.xlsx")

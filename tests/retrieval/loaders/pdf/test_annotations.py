@@ -65,7 +65,7 @@ def test_pages_of_pictures_with_words(annotation: str, expected: str) -> None:
 )
 def test_what_is_not_read(annotation: str) -> None:
     """Passwords, hidden fields, links, windows, buttons and empty fields give no text."""
-    with pytest.raises(DocumentError, match="holds no text, only pictures"):
+    with pytest.raises(DocumentError, match="contains no text, only pictures"):
         read(annotation)
 
 
@@ -101,7 +101,7 @@ FORM = make_form(
 
 
 def test_damaged_forms() -> None:
-    """A form with bytes changed, lost or repeated is read or refused, and many are read with their fields."""
+    """A form with bytes changed, lost or repeated is read or rejected, and many fields are still read."""
     whole = 0
     for seed in range(60):
         chance, data = random.Random(seed), bytearray(FORM)

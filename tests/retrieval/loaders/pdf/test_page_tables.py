@@ -101,7 +101,7 @@ def test_wide_name_of_the_last_column() -> None:
 
 
 def test_missing_numbers() -> None:
-    """Three dots between numbers stand for a missing one."""
+    """Three dots between numbers represent a missing one."""
     rows = [row(474, "Brunoe", "1,204", "...", "1,422"), row(460, "Storholm", "88", "...", "...")]
     assert ["Harbour: Brunoe\n2022: 1,204\n2023: ...\n2024: 1,422"] == blocks(
         read(row(490, "Harbour", "2022", "2023", "2024"), *rows, *TABLE[4:6])
@@ -109,7 +109,7 @@ def test_missing_numbers() -> None:
 
 
 def test_marks_of_numbers() -> None:
-    """Asterisks before a number mark it, and several alone stand for one."""
+    """Asterisks before a number mark it, and several alone represent one."""
     rows = [row(474, "Brunoe", "1,204", "*****", "**1,422"), row(460, "Storholm", "88", "(X)", "*-9")]
     assert "Harbour: Brunoe\n2022: 1,204\n2023: *****\n2024: **1,422" in blocks(
         read(row(490, "Harbour", "2022", "2023", "2024"), *rows, *TABLE[4:6])
@@ -165,7 +165,7 @@ def _lower(lines: Sequence[TextLine]) -> list[TextLine]:
 
 
 def test_leaders() -> None:
-    """Dots between a label and its numbers are left out."""
+    """Dots between a label and its numbers are dropped."""
     rows = [
         row(500 - 14 * n, f"Ship {letter} . . . . .", f"{n}10", f"{n}20")
         for n, letter in enumerate("ABCD", 1)
@@ -182,7 +182,7 @@ def test_leaders() -> None:
     ],
 )
 def test_no_table(lines: list[TextLine]) -> None:
-    """Sentences that end in numbers and tables of contents are no tables."""
+    """Sentences that end in numbers and tables of contents are not tables."""
     assert () == read(lines, [TextLine(40, 300, NOTE)]).tables
 
 
@@ -204,7 +204,7 @@ WIDE_LABELS = [
 
 
 def test_label_over_several_lines() -> None:
-    """A number beside the middle of several lines belongs to all of them."""
+    """A number next to the middle of several lines belongs to all of them."""
     document = read(*WIDE_LABELS)
     assert [
         "Topic: Fees for berths\nLetters: 119",
@@ -275,7 +275,7 @@ def pair(y: float, *cells: str) -> list[TextLine]:
 
 
 def test_tables_side_by_side() -> None:
-    """Tables side by side whose columns have the same name are told one after the other."""
+    """Tables side by side whose columns have the same name are read one after the other."""
     document = read(
         pair(500, "Harbours", "Ships", "Lakes of the", "Ships"),
         pair(484, "Brunoe", "120", "Grey Lake", "11"),
@@ -336,7 +336,7 @@ SHOPS = [
 
 
 def test_table_of_words() -> None:
-    """Rows of words, one line each, are told with the names above their columns."""
+    """Rows of words, one line each, are written with the names above their columns."""
     document = read(words(490, "Shop", "Place", "Sells"), *SHOPS, [TextLine(40, 380, NOTE)])
     assert [
         "Shop: Grey Baker\nPlace: Long Street\nSells: Bread, rolls",
@@ -377,7 +377,7 @@ def test_names_of_words_over_several_lines() -> None:
     ids=["no names", "number in a name", "prose in columns", "cell of two lines"],
 )
 def test_no_table_of_words(lines: list[list[TextLine]]) -> None:
-    """Rows without names, text in columns, and rows of which too few are surely whole are no tables."""
+    """Rows without names, text in columns, and rows of which too few are surely whole are not tables."""
     assert () == read(*lines, [TextLine(40, 300, NOTE)]).tables
 
 
@@ -412,7 +412,7 @@ def test_spaces_in_numbers() -> None:
 
 
 def test_title_with_wide_spaces() -> None:
-    """A title of a table is none of the names of its columns, though its words stand above them."""
+    """A title of a table is not a name of its columns, though its words are above them."""
     title = [
         TextLine(40, 504, "Table 7. Ships"),
         TextLine(200, 504, "in the"),

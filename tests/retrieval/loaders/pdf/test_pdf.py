@@ -257,8 +257,8 @@ def test_hyphens(seen: str, before: str, after: str, expected: tuple[str, str]) 
         (b"PK\3\4 not at all", "is not a PDF, or is cut short or damaged; copy it again"),
         (b"%PDF-1.7\n", "is not a PDF, or is cut short or damaged; copy it again"),
         ((PRINTED / "locked.pdf").read_bytes(), "needs a password; save it without one"),
-        (generated_pdfs.make_scan(), r"holds no text, only pictures: have it read by OCR \(ocrmypdf\) first"),
-        (PdfBuilder([[]]).build(), "holds no text, only pictures"),
+        (generated_pdfs.make_scan(), r"contains no text, only pictures: have it read by OCR \(ocrmypdf\)"),
+        (PdfBuilder([[]]).build(), "contains no text, only pictures"),
         (
             write_objects([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 0/Kids[]>>"]),
             "is damaged|no PDF",
@@ -267,7 +267,7 @@ def test_hyphens(seen: str, before: str, after: str, expected: tuple[str, str]) 
     ids=["empty", "archive", "head", "locked", "pictures", "blank", "no pages"],
 )  # fmt: skip
 def test_what_cannot_be_read(data: bytes, reason: str) -> None:
-    """An unreadable file is refused with the reason and what to do."""
+    """An unreadable file is rejected with the reason and what to do."""
     with pytest.raises(DocumentError, match=rf"^a\.pdf: (?:{reason})"):
         load_document(data, "a.pdf")
 
@@ -303,7 +303,7 @@ def damaged(seed: int) -> bytes:
 
 
 def test_any_damage(tmp_path: Path) -> None:
-    """A file with bytes changed, lost or repeated is read or refused, and does not affect other files."""
+    """A file with bytes changed, lost or repeated is read or rejected, and does not affect other files."""
     for seed in range(80):
         (tmp_path / f"{seed}.pdf").write_bytes(damaged(seed))
     found, _ = list_files(tmp_path)

@@ -52,7 +52,7 @@ def test_cells_of_several_lines_and_empty_cells() -> None:
 
 
 def test_merged_cells() -> None:
-    """A cell over several rows is told with each, and one over several columns with the names below it."""
+    """A cell over several rows is written with each, and one over several columns with the names below it."""
     rulings = [
         *((40, y, 330, y) for y in (520, 480, 440)),
         (130, 500, 330, 500),
@@ -108,7 +108,7 @@ def test_labels_beside_the_lines() -> None:
 
 
 def test_text_beside_the_lines() -> None:
-    """Text in a column beside a table has no labels of its rows."""
+    """Text in a column next to a table has no labels of its rows."""
     text = "The ferry to Brunoe leaves the old pier at nine"
     beside = [TextLine(40, 512 - 9 * number, f"{text[number:30]}", 6) for number in range(9)]
     rows = [
@@ -140,7 +140,7 @@ def test_rows_without_lines_between_them() -> None:
 
 
 def test_columns_without_lines_between_them() -> None:
-    """Two columns in the same cells are told apart by their gap, as in tables without lines."""
+    """Two columns in the same cells are separated by their gap, as in tables without lines."""
     cells = ("Port Ships Boats", "Brunoe 12 13", "Skerry 7 9", "Storholm 5 4", "Total 24 26")
     rows = [
         line
@@ -153,7 +153,7 @@ def test_columns_without_lines_between_them() -> None:
 
 
 def test_boxes_around_text() -> None:
-    """Boxes around running text are no table."""
+    """Boxes around running text are not a table."""
     text = "The ferry to Brunoe leaves the old pier at nine every morning."
     lines = [TextLine(44, 508 - 12 * number, text, 8) for number in range(9)]
     boxes = [TextLine(44, 400 - 20 * number, f"box {number}", 8) for number in range(2)]
@@ -174,7 +174,7 @@ def test_boxes_side_by_side() -> None:
 
 
 def test_table_on_several_pages() -> None:
-    """Rows on the next page are told with the names above the first; a picture of the page marks them."""
+    """Rows on the next page are written with the names above the first; a picture of the page marks them."""
     second = [
         *words(508, "Tern", "Brunoe", "Liv Dahl"),
         *words(488, "Auk", "Skerry", "Jon Vik"),
@@ -189,7 +189,7 @@ def test_table_on_several_pages() -> None:
 
 
 def test_repeated_names() -> None:
-    """Names that are repeated on the next page are no row."""
+    """Names that are repeated on the next page are not a row."""
     second = [*NAMES, *words(488, "Tern", "Brunoe", "Liv Dahl"), *words(468, "Auk", "Skerry", "Jon Vik")]
     rulings = [grid(XS, YS), grid(XS, (520, 500, 480, 460))]
     document = load_document(PdfBuilder([TABLE[:-1], second], rulings=rulings).build(), "a.pdf")
@@ -199,7 +199,7 @@ def test_repeated_names() -> None:
 
 
 def test_table_beside_the_lines() -> None:
-    """Where rows go on in another table beside the lines, both are told apart as tables without lines are."""
+    """Where rows continue in another table next to the lines, both are separated as without lines."""
     labels = (
         "Port Ships Port Boats",
         "Brunoe 12 Brunoe 31",

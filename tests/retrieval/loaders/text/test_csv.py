@@ -66,7 +66,7 @@ def test_variants(text: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize("limit", ["MAX_ROWS", "MAX_CELLS"])
 def test_too_large(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table with too many rows or cells is refused with advice."""
+    """A table with too many rows or cells is rejected with advice."""
     monkeypatch.setattr(csv, limit, 2)
     with pytest.raises(DocumentError, match=r"has more than 2 (rows|cells); split it$"):
         read("1,2\n3,4\n5,6\n")

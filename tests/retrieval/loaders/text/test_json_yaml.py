@@ -29,7 +29,7 @@ def lines(document: Document) -> list[int]:
 
 
 def test_json() -> None:
-    """An item of a list is a record: keys are labels, numbers stay as written, null is left out."""
+    """An item of a list is a record: keys are labels, numbers stay as written, null is skipped."""
     document = read(text_samples.JSON)
     assert [
         "berth: 1\nship: Alma\nowner.name: Ida Falk\nowner.town: Brunø",
@@ -95,7 +95,7 @@ def test_yaml() -> None:
     ],
 )  # fmt: skip
 def test_records(text: str, expected: list[str]) -> None:
-    """Every value is told with the path of its keys, except long lists of numbers."""
+    """Every value is written with the path of its keys, except long lists of numbers."""
     assert expected == blocks(read(text))
 
 
@@ -112,7 +112,7 @@ def test_records(text: str, expected: list[str]) -> None:
     ],
 )
 def test_yaml_values(text: str, expected: list[str]) -> None:
-    """Values are told as they are written; tags run nothing."""
+    """Values keep their spelling; tags run nothing."""
     try:
         assert expected == blocks(read(text, "a.yml"))
     except DocumentError as error:
@@ -148,7 +148,7 @@ def bomb(repeated: str) -> str:
     ],
 )
 def test_refused(name: str, text: str, reason: str) -> None:
-    """Errors name the line; deep nesting and values that repeat each other are refused."""
+    """Errors name the line; deep nesting and values that repeat each other are rejected."""
     if not reason:
         assert ["b: x"] == blocks(read(text, name))
         return
@@ -161,23 +161,23 @@ def test_refused(name: str, text: str, reason: str) -> None:
     ["[lol, lol]", "[1, 2]", "{}", "{x: }", f"[{', '.join('1' * 40)}]", "{x: &b {y: z}}", "{<<: {y: z}}"],
 )
 def test_repeated_aliases(repeated: str) -> None:
-    """Aliases that repeat each other are refused before anything is repeated, also those without text."""
+    """Aliases that repeat each other are rejected before anything is repeated, also those without text."""
     started = time.process_time()
-    with pytest.raises(DocumentError, match="holds too many values, or repeats them too often"):
+    with pytest.raises(DocumentError, match="has too many values, or repeats them too often"):
         read(bomb(repeated), "a.yaml")
     assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("text", ["&a [1, *a]", "&a [&a [x, *a], *a]", "x: &a {y: {<<: *a}}"])
 def test_values_that_contain_themselves(text: str) -> None:
-    """A value that contains itself is refused as too deep; one that is merged into itself stays as it is."""
+    """A value that contains itself is rejected as too deep; one that is merged into itself stays as it is."""
     with pytest.raises(DocumentError, match="is nested too deep"):
         read(text, "a.yaml")
     assert ["x: y"] == blocks(read("&a {x: y, <<: *a}", "a.yaml"))
 
 
 def test_many_aliases() -> None:
-    """Aliases that repeat less than fits are told wherever they stand."""
+    """Aliases that repeat less than fits are written out wherever they occur."""
     items = "".join(f"- {{n: x{number}, of: *a}}\n" for number in range(1000))
     document = read(f"- &a [{', '.join(map(str, range(20)))}]\n{items}", "a.yaml")
     assert 1001 == len(document.blocks)
@@ -185,7 +185,7 @@ def test_many_aliases() -> None:
 
 
 def test_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More records than fit are refused."""
+    """More records than fit are rejected."""
     monkeypatch.setattr(json_yaml, "MAX_RECORDS", 1)
     with pytest.raises(DocumentError, match="has more than 1 records; split it"):
         read(text_samples.JSON)

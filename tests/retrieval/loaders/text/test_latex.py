@@ -88,7 +88,7 @@ def test_markup(text: str, expected: list[str]) -> None:
     ],
 )
 def test_time(text: str) -> None:
-    """What is never closed takes seconds, and is refused or read."""
+    """What is never closed takes seconds, and is rejected or read."""
     before = process_time()
     try:
         read(f"Text.\n\n{text}")
@@ -118,6 +118,6 @@ def test_any_markup(parts: list[str]) -> None:
 
 
 def test_the_date_of_today() -> None:
-    """The date of the day when a file is read is no part of its text, which would change every day."""
+    """The date of the day when a file is read is not part of its text, which would change every day."""
     source = r"\begin{document}Rules of {\large \today\par} the house.\end{document}"
     assert "Rules of the house." == " ".join(load(source.encode(), "a.tex").text.split())

@@ -174,6 +174,6 @@ def test_nothing_to_quote(text: str) -> None:
     ],
 )
 def test_a_title_block(source: str, title: str, words: str, line: int) -> None:
-    """The title of a title block of Pandoc is that of the document, and the block is no text."""
+    """The title of a title block of Pandoc is that of the document, and the block is not text."""
     document = load(source.encode(), "a.md")
     assert (title, words, line) == (document.title, document.text, document.lines[0].line)

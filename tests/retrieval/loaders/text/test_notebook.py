@@ -20,7 +20,7 @@ def blocks(document: Document) -> list[str]:
 
 
 def test_notebook() -> None:
-    """Markdown is read without markup, code whole, outputs as text; pictures are left out."""
+    """Markdown is read without markup, code whole, outputs as text; pictures are skipped."""
     document = read(text_samples.NOTEBOOK)
     assert [
         "The gauge was calibrated in 2019.",
@@ -72,15 +72,15 @@ def test_title(metadata: dict[str, Any], expected: str) -> None:
 
 
 def test_broken_characters() -> None:
-    """Half a character, which JSON can hold, is replaced."""
+    """Half a character, which JSON can contain, is replaced."""
     assert ["a \ufffd b"] == blocks(read({"cells": [{"cell_type": "raw", "source": "a \ud800 b"}]}))
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"{}", "is no notebook, or one without cells"),
-        (b"[1]", "is no notebook, or one without cells"),
+        (b"{}", "is not a notebook, or has no cells"),
+        (b"[1]", "is not a notebook, or has no cells"),
         (b'{"cells": [\n{"source": "a"},\n}', r"line 3 is not valid JSON \(.+\); correct it"),
         (b'{"cells": []}\n\nx', r"line 3 is not valid JSON \(text after the end\)"),
         (b"[" * 100_000, "is nested too deep"),
@@ -88,13 +88,13 @@ def test_broken_characters() -> None:
     ],
 )
 def test_refused(data: bytes, reason: str) -> None:
-    """What is no notebook is refused, with the line that is wrong, and so is deep nesting."""
+    """A file that is not a notebook is rejected, with the line that is wrong, and so is deep nesting."""
     with pytest.raises(DocumentError, match=reason):
         load(data, "a.ipynb")
 
 
 def test_odd_values() -> None:
-    """Values of another type than the format has are left out."""
+    """Values of another type than the format has are skipped."""
     cells: list[Any] = [
         None,
         {"cell_type": "code", "source": {"a": "b"}, "outputs": {"a": 1}},
@@ -105,7 +105,7 @@ def test_odd_values() -> None:
 
 
 def test_too_many_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A notebook with too many cells is refused."""
+    """A notebook with too many cells is rejected."""
     monkeypatch.setattr(notebook, "MAX_CELLS", 3)
     with pytest.raises(DocumentError, match="has more than 3 cells; split it"):
         read(text_samples.NOTEBOOK)

@@ -29,7 +29,7 @@ def test_first_sentence_is_no_title() -> None:
 
 
 def test_first_of_adjacent_lines_is_no_title() -> None:
-    """A first line without a blank line after it is no title; it can be quoted."""
+    """A first line without a blank line after it is not a title; it can be quoted."""
     assert ["Opening hours", "It opens at nine.", "Closed on Sunday."] == paragraphs(
         "Opening hours\nIt opens at nine.\n\nClosed on Sunday."
     )

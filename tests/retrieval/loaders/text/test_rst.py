@@ -144,7 +144,7 @@ def test_failing_references() -> None:
     ],
 )
 def test_refused(text: str, reason: str) -> None:
-    """Deep nesting, huge lines and markup that takes long are refused."""
+    """Deep nesting, huge lines and markup that takes long are rejected."""
     with pytest.raises(DocumentError, match=reason):
         read(text)
 

@@ -80,7 +80,7 @@ def test_bold_type() -> None:
     ],
 )
 def test_what_cannot_be_read(data: bytes, reason: str) -> None:
-    """Other and damaged files are refused, also those that would take a long time."""
+    """Other and damaged files are rejected, also those that would take a long time."""
     with pytest.raises(DocumentError, match=f"^a.rtf: {reason}"):
         load(data, "a.rtf")
 
@@ -89,7 +89,7 @@ def test_what_cannot_be_read(data: bytes, reason: str) -> None:
     "part", [r"{\field{\*\fldinst{", r"{\footnote ", "{", "}", r"\'", r"\u1?", r"a|", r"{\f1 "]
 )
 def test_endless_repetition(part: str) -> None:
-    """A file of one part repeated 100,000 times is read or refused within seconds."""
+    """A file of one part repeated 100,000 times is read or rejected within seconds."""
     started = time.monotonic()
     with suppress(DocumentError):
         read(part * 100_000)

@@ -58,7 +58,7 @@ def test_place_of_quote(words: str, expected: tuple[str, int]) -> None:
 
 
 def test_vtt() -> None:
-    """Speakers are named when they change; notes, styles, settings and identifiers are left out."""
+    """Speakers are named when they change; notes, styles, settings and identifiers are dropped."""
     document = load(text_samples.VTT.encode(), "a.vtt")
     assert [
         "Ada Brandt: The crane lifts forty tons",
@@ -101,7 +101,7 @@ def test_empty_lines_within_cue() -> None:
 
 
 def test_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file without times is refused, and so is one with too many cues."""
+    """A file without times is rejected, and so is one with too many cues."""
     with pytest.raises(DocumentError, match="has no times such as 00:00:01,000"):
         read("The ferry leaves at nine.")
     monkeypatch.setattr(subtitles, "MAX_CUES", 1)
