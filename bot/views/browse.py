@@ -145,8 +145,9 @@ def render_headings(source: Source, sections: Sequence[Section], page: int, reci
     ]
     rows.append(_paging(page, pages, lambda target: BrowsePress(BrowseAction.HEADINGS, source.id, target)))
     read = browse_button(texts.read_from_start, BrowsePress(BrowseAction.READ, source.id))
-    rows.append([read, *file_buttons(source.id, recipient)])
-    rows.append([browse_button(texts.overview, BrowsePress(BrowseAction.OVERVIEW, source.id))])
+    overview = browse_button(texts.overview, BrowsePress(BrowseAction.OVERVIEW, source.id))
+    # Beside another button, its label would be cut on a phone.
+    rows += [[read], [overview, *file_buttons(source.id, recipient)]]
     last = [browse_button(f"‹ {texts.all_documents}", BrowsePress(BrowseAction.SOURCES))]
     if recipient.can_remove and not is_chat_document(source.name):
         last.append(browse_button(texts.remove_document, BrowsePress(BrowseAction.REMOVE, source.id)))

@@ -174,7 +174,8 @@ async def test_documents_in_a_cluster_are_read_only(manager: Any, telegram: Any)
 async def test_buttons_of_documents_in_a_cluster(manager: Any, telegram: Any) -> None:
     """With documents in a cluster there is no button to remove one, and none to send a missing file."""
     manager.bot.bot_data.document_manager = None
-    assert [TEXTS.read_from_start, TEXTS.document] == (await _buttons(manager.bot, telegram))[:2]
+    expected = [TEXTS.read_from_start, TEXTS.overview, TEXTS.document]
+    assert expected == (await _buttons(manager.bot, telegram))[:3]
     manager.bot.bot_data.has_files = False
     buttons = await _buttons(manager.bot, telegram)
     assert TEXTS.read_from_start in buttons
