@@ -86,7 +86,7 @@ async def _run_stages(text: str, index: Index, *, quote_chars: int, top: int, ea
         elif earlier:
             # The earlier question alone may have found these quotes, and it has been answered already.
             probability = below_sure(probability, ranking.coefficients)
-    excerpts = select_quotes(ranking, matches, top)
+    excerpts = select_quotes(ranking, matches, candidates.passages, top)
     excerpts = with_explanations(excerpts, matches, candidates.passages, quote_chars)
     if excerpts and _is_code_of(query, excerpts[0], candidates):
         probability = max(probability, ranking.coefficients.min_sure)

@@ -42,6 +42,8 @@ _ARTICLE = regex.compile(r"^\p{L}{1,4}['’]")
 _INITIAL = regex.compile(r"\p{L}\.")
 _NEXT_NUMBER = regex.compile(r"\(?\p{N}+[.)]\s+")
 _NEXT_WORD = regex.compile(r"[\p{L}\p{M}]+")
+# What follows a full stop inside a word: "Dec.-Lei", "./install.sh", "9.0.7.AppImage".
+_IN_A_WORD = regex.compile(r"[-,;/\p{Latin}]")
 _OPENING_MARKS = "([{\"'„“”«‚‘"
 # Abbreviations and ordinals are looked for in this much text before the end of a sentence.
 _MAX_LOOK_BEHIND = 48
@@ -131,9 +133,11 @@ def _continues(text: str, end: int, listed: _Abbreviations) -> bool:
     words, gap = before.split(), before[len(before.rstrip()) :]
     if not words or "\n\n" in gap:
         return False
-    if _FIRST_ITEM_ENDING.search(before) or text[end] in "ºª" or (not gap and text[end] in "-,;"):
+    if _FIRST_ITEM_ENDING.search(before) or text[end] in "ºª":
         return True
     word = words[-1].lstrip(_OPENING_MARKS)
+    if not gap and word.endswith(".") and _IN_A_WORD.match(text, end):
+        return True
     if not word.endswith("."):
         return False
     word = word.removesuffix(".")

@@ -39,6 +39,7 @@ _MAX_PIECES = 24
 _COUNT_SATURATION = 0.6
 # Characters that may follow a question mark.
 _CLOSING_MARKS = " \n\t\"'”’»)]"
+_SENTENCE_ENDINGS = (".", "!", "?", "…", ";", "。", "！", "？", "；", "؟", "۔", "।")
 _QUESTION_MARKS = ("?", "？", "؟", "⸮")
 # A span with a larger share of questions is treated as a question.
 _MAX_QUESTION_SHARE = 0.5
@@ -114,7 +115,8 @@ def rank_spans(query: Query, matches: QueryMatches, candidates: Candidates, max_
     shortlisted = shortlist(by_passage)
     by_token = token_features(matches, shortlisted)
     by_passage |= by_token or {}
-    spans = _without_lead_ins(find_spans(matches, shortlisted, max_chars), matches, candidates, max_chars)
+    spans = find_spans(matches, shortlisted, max_chars)
+    spans = _without_fragments(spans, matches, candidates.passages, max_chars)
     features = {name: values[matches.owners[spans.first]] for name, values in by_passage.items()}
     features |= span_features(query, matches, spans, candidates.passages, shortlisted)
     features["length"] = (matches.ends[spans.last] - matches.starts[spans.first]) / max_chars
@@ -143,17 +145,50 @@ def find_spans(matches: QueryMatches, shortlisted: IntArray, max_chars: int) -> 
     )
 
 
-def _without_lead_ins(
-    spans: CandidateSpans, matches: QueryMatches, candidates: Candidates, max_chars: int
+def _without_fragments(
+    spans: CandidateSpans, matches: QueryMatches, passages: Sequence[Passage], max_chars: int
 ) -> CandidateSpans:
-    """Drop spans that end in a colon, if their last sentence fits in a quote with what it announces."""
-    _, fits = _next_pieces(spans, matches, matches.starts[spans.last], max_chars)
-    leads_in = np.zeros(len(matches.owners), np.bool_)
-    for piece in np.unique(spans.last[fits]).tolist():
-        text = candidates.passages[matches.owners[piece]].text
-        leads_in[piece] = text[matches.starts[piece] : matches.ends[piece]].endswith(LEAD_IN_ENDINGS)
-    kept = ~(fits & leads_in[spans.last])
+    """Drop spans that are hard to understand alone, unless all are.
+
+    These end in a colon or inside a long sentence, or begin right after a colon, although what is cut off
+    fits in a quote with the sentence next to it. Or they are labels of words that the question has, too.
+    """
+    leads_in, is_clause, ends_sentence = np.zeros((3, len(matches.owners)), np.bool_)
+    before, after = spans.first - 1, spans.last + 1
+    for piece in np.unique(np.append(spans.last, np.maximum(before, 0))).tolist():
+        passage = passages[matches.owners[piece]]
+        text = passage.text[matches.starts[piece] : matches.ends[piece]]
+        leads_in[piece] = text.endswith(LEAD_IN_ENDINGS)
+        ends_sentence[piece] = text.rstrip(_CLOSING_MARKS).endswith(_SENTENCE_ENDINGS)
+        is_clause[piece] = not ends_sentence[piece] and _is_within_line(piece, matches, passage)
+    ends_early = (leads_in | is_clause)[spans.last] & _fit_together(spans.last, after, matches, max_chars)
+    begins_late = leads_in[before] & _fit_together(before, spans.first, matches, max_chars)
+    new_words = np.append(0, np.cumsum(matches.lengths - matches.words.sum(axis=1)))
+    is_label = ~ends_sentence[spans.last] & (new_words[after] - new_words[spans.first] < 1)
+    kept = ~(ends_early | begins_late | is_label)
+    if not kept.any():
+        return spans
     return CandidateSpans(*(getattr(spans, field.name)[kept] for field in fields(CandidateSpans)))
+
+
+def _fit_together(
+    first: IntArray, second: IntArray, matches: QueryMatches, max_chars: int
+) -> NDArray[np.bool_]:
+    """Return for pairs of adjacent pieces whether both exist, are of one candidate and fit in a quote."""
+    exist = (first >= 0) & (second < len(matches.owners))
+    second = np.minimum(second, len(matches.owners) - 1)
+    fits: NDArray[np.bool_] = exist & (matches.owners[first] == matches.owners[second])
+    return fits & (matches.ends[second] - matches.starts[first] <= max_chars)
+
+
+def _is_within_line(piece: int, matches: QueryMatches, passage: Passage) -> bool:
+    """Return whether a piece and the next one are on one line of running text."""
+    is_last = piece + 1 == len(matches.owners) or matches.owners[piece + 1] != matches.owners[piece]
+    return (
+        not is_last
+        and passage.unit not in ROW_UNITS
+        and "\n" not in passage.text[matches.ends[piece] : matches.starts[piece + 1]]
+    )
 
 
 def _extend_spans(matches: QueryMatches, shortlisted: IntArray, max_chars: int) -> Iterator[CandidateSpans]:
@@ -171,7 +206,7 @@ def _extend_spans(matches: QueryMatches, shortlisted: IntArray, max_chars: int) 
     )
     yield spans
     for _ in range(_MAX_PIECES - 1):
-        piece, fits = _next_pieces(spans, matches, matches.starts[spans.first], max_chars)
+        piece, fits = _next_pieces(spans, matches, max_chars)
         if not fits.any():
             return
         piece = piece[fits]
@@ -189,15 +224,12 @@ def _extend_spans(matches: QueryMatches, shortlisted: IntArray, max_chars: int) 
 
 
 def _next_pieces(
-    spans: CandidateSpans, matches: QueryMatches, starts: IntArray, max_chars: int
+    spans: CandidateSpans, matches: QueryMatches, max_chars: int
 ) -> tuple[IntArray, NDArray[np.bool_]]:
-    """Return the piece after each span, and whether it is of the same candidate and fits in the quote.
-
-    `starts` are the characters where the quotes begin, of shape (spans,).
-    """
+    """Return the piece after each span, and whether it is of the same candidate and fits in the quote."""
     piece = np.minimum(spans.last + 1, len(matches.owners) - 1)
     fits = (piece > spans.last) & (matches.owners[piece] == matches.owners[spans.first])
-    fits &= matches.ends[piece] - starts <= max_chars
+    fits &= matches.ends[piece] - matches.starts[spans.first] <= max_chars
     return piece, fits
 
 
@@ -311,21 +343,29 @@ def _weighted_share(values: FloatArray, weights: FloatArray) -> FloatArray:
     return shares
 
 
-def select_quotes(ranking: RankedSpans, matches: QueryMatches, top: int) -> list[Excerpt]:
-    """Return up to `top` spans that do not overlap, best first."""
+def select_quotes(
+    ranking: RankedSpans, matches: QueryMatches, passages: Sequence[Passage], top: int
+) -> list[Excerpt]:
+    """Return up to `top` spans that neither overlap nor say the same in the same words, best first."""
     spans, scores = ranking.spans, ranking.scores.copy()
     selected: list[Excerpt] = []
+    texts: list[str] = []
     while len(selected) < top and scores.max() > -np.inf:
         row = int(np.argmax(scores))
         first, last = spans.first[row], spans.last[row]
-        selected.append(
-            Excerpt(
-                candidate=int(matches.owners[first]),
-                start=int(matches.starts[first]),
-                end=int(matches.ends[last]),
-                score=float(ranking.scores[row]),
-            )
+        excerpt = Excerpt(
+            candidate=int(matches.owners[first]),
+            start=int(matches.starts[first]),
+            end=int(matches.ends[last]),
+            score=float(scores[row]),
         )
+        text = passages[excerpt.candidate].text[excerpt.start : excerpt.end]
+        words = f" {' '.join(text.casefold().split())} "
+        if any(words in other for other in texts):
+            scores[row] = -np.inf
+            continue
+        selected.append(excerpt)
+        texts.append(words)
         scores[(spans.first <= last) & (spans.last >= first)] = -np.inf
     return selected
 

@@ -142,6 +142,7 @@ def test_list_in_a_sentence() -> None:
         ("pt", "Cf. art. 5.º, al. b) do Dec.-Lei n.º 10.|Fica na R. Direita."),
         ("it", "Si applica il d.lgs. n. 196.|La quota è di ca. 20 euro."),
         ("nl", "Dit geldt t.e.m. 5 jan. 2025.|Daarna niet."),
+        ("en", "Type sudo ./install.sh now.|Then ./Seafile-9.0.7.AppImage starts.|It is done."),
         ("de", "Wir haben Milch.|- Brot.|- Salz."),
     ],
 )

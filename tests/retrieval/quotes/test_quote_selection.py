@@ -46,7 +46,7 @@ def test_select_quotes(texts: Sequence[tuple[str, str]], max_chars: int, top: in
     assume(looked is not None)
     query, candidates, matches = looked  # type: ignore[misc]
     ranking = rank_spans(query, matches, candidates, max_chars)
-    selected = select_quotes(ranking, matches, top)
+    selected = select_quotes(ranking, matches, candidates.passages, top)
     assert ranking.scores.max() == selected[0].score
     assert len(selected) <= top
     for excerpt in selected:
@@ -54,19 +54,25 @@ def test_select_quotes(texts: Sequence[tuple[str, str]], max_chars: int, top: in
     ordered = sorted((excerpt.candidate, excerpt.start, excerpt.end) for excerpt in selected)
     for (candidate, _, end), (other, start, _) in pairwise(ordered):
         assert candidate != other or end <= start
-    everything = select_quotes(ranking, matches, 10_000)
+    everything = select_quotes(ranking, matches, candidates.passages, 10_000)
     assert selected == everything[:top]
-    covered = sum(
-        int(
-            (
-                (matches.owners == excerpt.candidate)
-                & (matches.starts >= excerpt.start)
-                & (matches.ends <= excerpt.end)
-            ).sum()
-        )
-        for excerpt in everything
-    )
-    assert len(np.unique(ranking.spans.first)) == covered
+    quoted = [candidates.passages[other.candidate].text[other.start : other.end] for other in everything]
+    for piece in np.unique(ranking.spans.first).tolist():
+        text = candidates.passages[matches.owners[piece]].text[matches.starts[piece] : matches.ends[piece]]
+        assert any(text.casefold() in other.casefold() for other in quoted)
+
+
+def test_repeated_text(look: Look) -> None:
+    """What an earlier quote says in the same words, in another passage too, is not quoted again."""
+    texts = [("en", "The goat eats salt."), ("en", "THE  goat eats salt. Snow fell."), ("en", "Goats eat.")]
+    looked = look("What does the goat eat?", texts, 40)
+    assert looked is not None
+    query, candidates, matches = looked
+    selected = select_quotes(rank_spans(query, matches, candidates, 40), matches, candidates.passages, 9)
+    quotes = {candidates.passages[quote.candidate].text[quote.start : quote.end] for quote in selected}
+    assert len(quotes) == len(selected)
+    assert 1 == sum("goat eats salt" in quote for quote in quotes)
+    assert any("Snow fell." in quote for quote in quotes)
 
 
 def starts(selected: list[Excerpt]) -> list[tuple[int, int]]:
@@ -80,7 +86,10 @@ def test_adjacent_spans(look: Look) -> None:
     ranking = rank_spans(looked[0], looked[2], looked[1], 16)
     scores = np.array([5.0, 7.0, 6.0])
     selected = select_quotes(
-        RankedSpans(ranking.spans, ranking.features, scores, ranking.coefficients), looked[2], 3
+        RankedSpans(ranking.spans, ranking.features, scores, ranking.coefficients),
+        looked[2],
+        looked[1].passages,
+        3,
     )
     pieces = ranking.spans.first[[1, 2, 0]]
     expected = list(zip(looked[2].owners[pieces].tolist(), looked[2].starts[pieces].tolist(), strict=True))
@@ -126,24 +135,34 @@ def test_answer_likeness(look: Look) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("The goat eats: \n\nSalt. \n\nMilk.", {(0, 1), (0, 2), (1, 1), (1, 2), (2, 2)}),
+        ("Goats eat here: \n\nSalt. \n\nMilk.", {(0, 1), (0, 2), (2, 2)}),
         # What the colon announces fits without the sentence before it.
-        (
-            "Goats live on this mountain all summer. \n\nThe goat eats: \n\nSalt, milk.",
-            {(0, 0), (1, 2), (2, 2)},
-        ),
+        ("Goats live on this mountain all summer. \n\nGoats eat now: \n\nSalt, milk.", {(0, 0), (1, 2)}),
         # What the colon announces does not fit, or is not there.
-        ("The goat eats: \n\nSalt from the mountains above the village and milk.", {(0, 0), (1, 1)}),
-        ("Salt. \n\nThe goat eats:", {(0, 0), (0, 1), (1, 1)}),
+        ("Goats eat here: \n\nSalt from the mountains above the village, milk.", {(0, 0), (1, 1)}),
+        ("Salt. \n\nGoats eat here:", {(0, 0), (0, 1), (1, 1)}),
+        # A label that says no more than the question.
+        ("Goats \n\nSalt. \n\nGoats.", {(0, 1), (0, 2), (1, 1), (1, 2), (2, 2)}),
     ],
 )
-def test_lead_ins(text: str, expected: set[tuple[int, int]], look: Look) -> None:
-    """A quote does not end in a colon if its last sentence fits in a quote with what it announces."""
+def test_fragments(text: str, expected: set[tuple[int, int]], look: Look) -> None:
+    """A colon is quoted with what it announces, and labels with what follows them, where that fits."""
     looked = look("What does the goat eat?", [("en", text)], 60)
     assert looked is not None
     query, candidates, matches = looked
     spans = rank_spans(query, matches, candidates, 60).spans
     assert expected == set(zip(spans.first.tolist(), spans.last.tolist(), strict=True))
+
+
+def test_clauses(look: Look) -> None:
+    """A quote does not end inside a long sentence if the rest of it fits."""
+    text = "The goat eats salt in the mountains above the village, milk in the village, and snow."
+    looked = look("What does the goat eat?", [("en", text)], 60)
+    assert looked is not None
+    query, candidates, matches = looked
+    for max_chars, expected in ((60, {(0, 0), (1, 1)}), (120, {(0, 1), (1, 1)})):
+        spans = rank_spans(query, matches, candidates, max_chars).spans
+        assert expected == set(zip(spans.first.tolist(), spans.last.tolist(), strict=True))
 
 
 @pytest.mark.parametrize(("encoder", "coefficients"), [(None, WORDS_ONLY), (FakeEncoder(), WITH_TOKENS)])
@@ -231,7 +250,9 @@ def test_explanations(texts: Sequence[tuple[str, str]], max_chars: int, top: int
     looked = look("Does the goat eat salt?", list(texts), max_chars)
     assume(looked is not None)
     query, candidates, matches = looked  # type: ignore[misc]
-    selected = select_quotes(rank_spans(query, matches, candidates, max_chars), matches, top)
+    selected = select_quotes(
+        rank_spans(query, matches, candidates, max_chars), matches, candidates.passages, top
+    )
     extended = with_explanations(selected, matches, candidates.passages, max_chars)
     assert extended[0].start <= selected[0].start < selected[0].end <= extended[0].end
     assert all(excerpt.end - excerpt.start <= max_chars for excerpt in extended)
