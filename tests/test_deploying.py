@@ -131,8 +131,8 @@ def test_only_settings_that_exist_are_set(name: str, pattern: str) -> None:
 def test_the_folders_of_the_image_are_volumes_in_compose() -> None:
     """The folders in the settings are volumes, and the rest of the file system is read-only."""
     image, compose = _read("Dockerfile"), _read("compose.yaml")
-    folders = dict(re.findall(r"^\s+((?:SEEDS|INDEX)_DIR)=(\S+)", image, re.MULTILINE))
-    assert folders == dict(re.findall(r"^\s+((?:SEEDS|INDEX)_DIR): (\S+)", compose, re.MULTILINE))
+    folders = dict(re.findall(r"^\s+((?:SEEDS|INDEX|COLLECTIONS)_DIR)=(\S+)", image, re.MULTILINE))
+    assert folders == dict(re.findall(r"^\s+((?:SEEDS|INDEX|COLLECTIONS)_DIR): (\S+)", compose, re.MULTILINE))
     assert set(folders.values()) == set(re.findall(r"^      - \w+:(/\w+)$", compose, re.MULTILINE))
     assert all(f'"{folder}"' in image for folder in folders.values())
     assert "\n    read_only: true\n" in compose
