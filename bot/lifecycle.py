@@ -420,12 +420,13 @@ async def _retry_start(bot: BotClient, call: Callable[[], Awaitable[object]]) ->
             raise StartError(f"Telegram does not accept WEBHOOK_URL: {error.message}") from None
         except TelegramError as error:
             delay = outage.next_delay_seconds(f"Telegram cannot be reached at {_host(bot)}; trying again")
-            if time.monotonic() + delay > deadline:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
                 raise StartError(
                     f"Telegram cannot be reached at {_host(bot)} ({type(error).__name__}): "
                     "check the network and TELEGRAM_API_URL"
                 ) from None
-            await asyncio.sleep(delay)
+            await asyncio.sleep(min(delay, remaining))
         else:
             outage.recovered()
             return True

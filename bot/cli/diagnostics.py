@@ -25,6 +25,7 @@ from retrieval.ocr import tesseract
 from retrieval.opensearch import ClusterClient, ConnectionSettings, RefusedError
 
 _TIMEOUT_SECONDS = 10.0
+_TRIAL_BYTES = 2**16
 _UNKNOWN_TOKEN_STATUSES = {401, 404}
 _MINUTE_SECONDS, _HOUR_SECONDS, _DAY_SECONDS = 60, 3600, 86400
 _SEVERAL_MACHINES = (
@@ -148,13 +149,16 @@ def _check_folders(settings: Settings) -> Iterator[CheckResult]:
     folders = {"INDEX_DIR": settings.index_dir, "FEEDBACK_DIR": settings.feedback_dir}
     if settings.telegram_uploads == "members":
         folders["COLLECTIONS_DIR"] = settings.collections_dir
+    if settings.telegram_uploads == "admins" and settings.telegram_admins:
+        folders["SEEDS_DIR"] = settings.seeds_dir
     for name, folder in folders.items():
         if folder is None:
             continue
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
+            with tempfile.TemporaryFile(dir=folder) as file:
+                # A full disk takes an empty file.
+                file.write(bytes(_TRIAL_BYTES))
         except OSError as error:
             message = f"{name}={folder}: not writable ({error.strerror}); name another folder"
             yield CheckResult("folder", ok=False, message=message)

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -48,8 +49,13 @@ def documents_folder(settings: Settings) -> Path:
 def run_sandbox(settings: Settings, folder: Path, port: int) -> int:
     """Run both until SIGINT or SIGTERM and return 0, or 1 if one of them ended by itself.
 
-    Raises ConfigError if the folder is missing or the port is not usable.
+    Raises ConfigError if the emulator or the folder is missing or the port is not usable.
     """
+    if find_spec("sandbox") is None:
+        raise ConfigError(
+            "the Telegram emulator is not part of this installation, as in the container image: "
+            "run this command in a checkout or where the wheel is installed"
+        )
     if folder.is_file():
         raise ConfigError(f"{folder}: is a file; name the folder that it is in, with --docs")
     if not folder.is_dir():

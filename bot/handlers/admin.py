@@ -135,7 +135,8 @@ async def _add_document(
             raise DocumentError(name, texts.document_is_misnamed(error.real_suffix)) from None
         raise
     except (TelegramError, OSError) as error:
-        _log.warning("Cannot add %s: %s", name, type(error).__name__)
-        raise DocumentError(name, type(error).__name__) from None
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        _log.warning("Cannot add %s: %s", name, reason)
+        raise DocumentError(name, reason) from None
     _log.info("An admin added %s", name)
     return texts.document_replaced if replaced else texts.document_added

@@ -329,7 +329,7 @@ async def test_stopped_under_load(deployment: Deployment, mode: str, user_count:
     assert await _timed_stop(first) < 10
     second = await deployment.start(settings)
     await load
-    count = await users.wait_and_count()
+    count = await users.wait_and_count(timeout_seconds=120)
     deployment.record("SIGTERM under load", mode, count)
     assert Count(user_count * 5, 0, 0) == count
     await _timed_stop(second)

@@ -157,7 +157,8 @@ async def test_chats_that_cannot_be_written_to(watched: WatchedBot) -> None:
     # The bot sends a greeting when it is added to a group.
     await _wait_until_confirmed(sandbox)
     for _, chat, fields in chats:
-        await sandbox.fault("sendMessage", chat_id=chat.id, **RATE_LIMITED)
+        # Long enough to take away all chats in the meantime, also on a busy machine.
+        await sandbox.fault("sendMessage", chat_id=chat.id, **RATE_LIMITED | {"retry_after": 4})
         await chat.send("/help", **fields)
     await _wait_for_faults(sandbox, lambda faults: not faults)
     for event, chat, _ in chats:

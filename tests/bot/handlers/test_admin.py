@@ -116,7 +116,7 @@ async def test_bad_names_are_refused(manager: Any, telegram: Any, name: str | No
     ("error", "reason"),
     [
         (DocumentError("guide.txt", "contains no text; fill it"), "contains no text; fill it"),
-        (PermissionError(13, "Permission denied"), "PermissionError"),
+        (PermissionError(13, "Permission denied"), "Permission denied"),
         (
             DocumentError("guide.txt", "is a .pdf file; give it the suffix .pdf", real_suffix=".pdf"),
             TEXTS.document_is_misnamed(".pdf"),
