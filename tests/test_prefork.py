@@ -19,7 +19,7 @@ import atexit, json, os, signal, sys
 atexit.register(print, "at exit")
 print(json.dumps({
     "argv": sys.argv, "environment": dict(os.environ), "folder": os.getcwd(), "path": sys.path[0],
-    "files": sorted(os.listdir("/proc/self/fd"))[:3], "interrupt": signal.getsignal(signal.SIGINT).__name__,
+    "files": sorted(os.listdir("/proc/self/fd"))[:3], "interrupt": str(signal.getsignal(signal.SIGINT)),
     "streams": [
         (s.name, s.encoding, s.errors, s.line_buffering) for s in (sys.stdin, sys.stdout, sys.stderr)
     ],
