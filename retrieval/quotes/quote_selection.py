@@ -150,18 +150,17 @@ def _without_fragments(
 ) -> CandidateSpans:
     """Drop spans that are hard to understand alone, unless all are.
 
-    These end in a colon or inside a long sentence, or begin right after a colon, although what is cut off
-    fits in a quote with the sentence next to it. Or they are labels of words that the question has, too.
+    These end in a colon or begin right after one, although what is cut off fits in a quote with the sentence
+    next to it. Or they are labels of words that the question has, too.
     """
-    leads_in, is_clause, ends_sentence = np.zeros((3, len(matches.owners)), np.bool_)
+    leads_in, ends_sentence = np.zeros((2, len(matches.owners)), np.bool_)
     before, after = spans.first - 1, spans.last + 1
     for piece in np.unique(np.append(spans.last, np.maximum(before, 0))).tolist():
         passage = passages[matches.owners[piece]]
         text = passage.text[matches.starts[piece] : matches.ends[piece]]
         leads_in[piece] = text.endswith(LEAD_IN_ENDINGS)
         ends_sentence[piece] = text.rstrip(_CLOSING_MARKS).endswith(_SENTENCE_ENDINGS)
-        is_clause[piece] = not ends_sentence[piece] and _is_within_line(piece, matches, passage)
-    ends_early = (leads_in | is_clause)[spans.last] & _fit_together(spans.last, after, matches, max_chars)
+    ends_early = leads_in[spans.last] & _fit_together(spans.last, after, matches, max_chars)
     begins_late = leads_in[before] & _fit_together(before, spans.first, matches, max_chars)
     new_words = np.append(0, np.cumsum(matches.lengths - matches.words.sum(axis=1)))
     is_label = ~ends_sentence[spans.last] & (new_words[after] - new_words[spans.first] < 1)
@@ -179,16 +178,6 @@ def _fit_together(
     second = np.minimum(second, len(matches.owners) - 1)
     fits: NDArray[np.bool_] = exist & (matches.owners[first] == matches.owners[second])
     return fits & (matches.ends[second] - matches.starts[first] <= max_chars)
-
-
-def _is_within_line(piece: int, matches: QueryMatches, passage: Passage) -> bool:
-    """Return whether a piece and the next one are on one line of running text."""
-    is_last = piece + 1 == len(matches.owners) or matches.owners[piece + 1] != matches.owners[piece]
-    return (
-        not is_last
-        and passage.unit not in ROW_UNITS
-        and "\n" not in passage.text[matches.ends[piece] : matches.starts[piece + 1]]
-    )
 
 
 def _extend_spans(matches: QueryMatches, shortlisted: IntArray, max_chars: int) -> Iterator[CandidateSpans]:

@@ -154,17 +154,6 @@ def test_fragments(text: str, expected: set[tuple[int, int]], look: Look) -> Non
     assert expected == set(zip(spans.first.tolist(), spans.last.tolist(), strict=True))
 
 
-def test_clauses(look: Look) -> None:
-    """A quote does not end inside a long sentence if the rest of it fits."""
-    text = "The goat eats salt in the mountains above the village, milk in the village, and snow."
-    looked = look("What does the goat eat?", [("en", text)], 60)
-    assert looked is not None
-    query, candidates, matches = looked
-    for max_chars, expected in ((60, {(0, 0), (1, 1)}), (120, {(0, 1), (1, 1)})):
-        spans = rank_spans(query, matches, candidates, max_chars).spans
-        assert expected == set(zip(spans.first.tolist(), spans.last.tolist(), strict=True))
-
-
 @pytest.mark.parametrize(("encoder", "coefficients"), [(None, WORDS_ONLY), (FakeEncoder(), WITH_TOKENS)])
 def test_fit(encoder: FakeEncoder | None, coefficients: Coefficients, look: Look) -> None:
     """Scores are the features times the coefficients, of the fit with tokens if they are encoded."""
