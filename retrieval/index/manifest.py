@@ -28,7 +28,7 @@ MANIFEST = "manifest.json"
 _KEPT_FILES = {MANIFEST, FILE_NAME, CODES_FILE_NAME, FOLDER_NAME}
 # Increase this when the same files would be indexed differently: other text, passages, tokens or arrays.
 # Saved indexes of another version are rebuilt.
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 # A new version of one of these may read text differently, or tokenise it differently.
 _PACKAGES = (
     "charset-normalizer", "docutils", "markdown-it-py", "numpy", "py3langid", "pylatexenc", "pypdfium2",

@@ -4,7 +4,7 @@ Before that, the syntax of extensions and template languages is converted to pla
 unchanged.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from itertools import groupby
@@ -242,6 +242,11 @@ _ESM_STATEMENT = regex.compile(
     r"import\s+(?:[\w*{][^'\"]*?\sfrom\s+)?['\"][^'\"]+['\"];?\s*$"
     r"|export\s+(?:default|const|let|var|function|class|async)\b|import\s+(?:\w+,\s*)?\{\s*$"
 )
+_FOOTNOTE_DEFINITION = regex.compile(r" {0,3}\[\^(?P<label>[^\]\s\[]+)\]:")
+_FOOTNOTE_REFERENCE = regex.compile(r"(?<!\\)\[\^(?P<label>[^\]\s\[]+)\]")
+_FOOTNOTE_INDENT = 4
+_ATX_HEADING = regex.compile(r" {0,3}#{1,6}(?:\s|$)")
+_SETEXT_UNDERLINE = regex.compile(r" {0,3}(?:=+|-+)[ \t]*")
 _JSX_COMPONENT = regex.compile(r"\s*</?[A-Z][a-z]\w*[\s/>]")
 
 
@@ -255,8 +260,11 @@ def convert_extensions(text: str, first: int = 1) -> MarkdownLines:
     is_code = _find_code_lines(lines, has_components)
     if has_components:
         _blank_modules(lines, is_code)
-    without_tags = _remove_tags(lines, is_code)
-    return AdmonitionConverter(has_components).convert(without_tags, is_code, first)
+    order = _order_footnotes(lines, is_code)
+    lines = ["" if index is None else lines[index] for index in order]
+    is_code = [index is not None and is_code[index] for index in order]
+    numbers = [first + (index or 0) for index in order]
+    return AdmonitionConverter(has_components).convert(_remove_tags(lines, is_code), is_code, numbers)
 
 
 def _find_code_lines(lines: list[str], has_components: bool) -> list[bool]:
@@ -301,6 +309,64 @@ def _find_code_lines(lines: list[str], has_components: bool) -> list[bool]:
         was_indented = is_indented or (was_blank and was_indented)
         code_lines.append(is_code)
     return code_lines
+
+
+def _order_footnotes(lines: Sequence[str], is_code: Sequence[bool]) -> list[int | None]:
+    """Return the order of the lines with each footnote at the end of the section that refers to it first.
+
+    Most footnotes are written at the end of the file, below a heading that they have nothing to do with. None
+    stands for an empty line.
+    """
+    notes = list(_find_footnotes(lines, is_code))
+    inside = {number for _, span in notes for number in span}
+    references: dict[str, int] = {}
+    headings: list[int] = []
+    for number, line in enumerate(lines if notes else ()):
+        if is_code[number] or number in inside:
+            continue
+        for reference in _FOOTNOTE_REFERENCE.finditer(line):
+            references.setdefault(reference["label"], number)
+        if _ATX_HEADING.match(line):
+            headings.append(number)
+        elif _SETEXT_UNDERLINE.fullmatch(line) and number and lines[number - 1].strip():
+            headings.append(number - 1)
+    moved: dict[int, list[int | None]] = {}
+    for label, span in notes:
+        following = bisect_right(headings, references.get(label, span.start))
+        if following < len(headings) and headings[following] < span.start:
+            moved.setdefault(headings[following], [None]).extend((*span, None))
+    taken = {number for span in moved.values() for number in span}
+    return [
+        index
+        for number in range(len(lines))
+        if number not in taken
+        for index in (*moved.get(number, ()), number)
+    ]
+
+
+def _find_footnotes(lines: Sequence[str], is_code: Sequence[bool]) -> Iterator[tuple[str, range]]:
+    """Yield the label and the lines of each footnote: its first, its paragraph and what is indented below.
+
+    The lines include the blank ones after it.
+    """
+    start = 0
+    while start < len(lines):
+        opening = None if is_code[start] else _FOOTNOTE_DEFINITION.match(lines[start])
+        end = start + 1
+        if opening:
+            while end < len(lines) and _continues_footnote(lines, end):
+                end += 1
+            yield opening["label"], range(start, end)
+        start = end
+
+
+def _continues_footnote(lines: Sequence[str], number: int) -> bool:
+    """Return whether a line belongs to the footnote that the line before it belongs to."""
+    line = lines[number]
+    if not line.strip() or indentation(line) >= _FOOTNOTE_INDENT:
+        return True
+    is_new_block = _FOOTNOTE_DEFINITION.match(line) or _ATX_HEADING.match(line) or _FENCE.match(line)
+    return bool(lines[number - 1].strip()) and not is_new_block
 
 
 def _leaves_comment_open(line: str) -> bool:

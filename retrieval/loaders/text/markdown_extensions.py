@@ -317,9 +317,9 @@ class AdmonitionConverter:
         # The indentation of each open container. Its content is indented by four more.
         self._open: list[int] = []
 
-    def convert(self, lines: Iterable[str], is_code: Iterable[bool], first: int) -> MarkdownLines:
-        """Return the converted lines; `first` is the source number of the first line."""
-        for number, (line, code) in enumerate(zip(lines, is_code, strict=True), first):
+    def convert(self, lines: Iterable[str], is_code: Iterable[bool], numbers: Iterable[int]) -> MarkdownLines:
+        """Return the converted lines; `numbers` are the source numbers of the lines."""
+        for number, line, code in zip(numbers, lines, is_code, strict=True):
             content = self._dedent(line)
             if code or not content.strip():
                 self._add(number, content)

@@ -288,4 +288,4 @@ def test_format_version(tmp_path: Path) -> None:
     digest = hashlib.blake2b(digest_size=8)
     for live in index.segments:
         digest.update(live.segment.path.read_bytes())
-    assert (7, "56cb8dd6c4b13d71") == (manifest.FORMAT_VERSION, digest.hexdigest())
+    assert (8, "56cb8dd6c4b13d71") == (manifest.FORMAT_VERSION, digest.hexdigest())

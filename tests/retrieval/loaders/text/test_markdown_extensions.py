@@ -100,6 +100,46 @@ def test_mkdocs(source: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
+        (
+            "# Ferry\n\nAt nine.[^1]\n\n# Bus\n\nAt ten.\n\n[^1]: Not on *Sundays*.\n",
+            [("Ferry", "At nine.", 3), ("Ferry", "Not on Sundays.", 9), ("Bus", "At ten.", 7)],
+        ),
+        # Two paragraphs, and a heading that would continue a paragraph.
+        (
+            "At nine.[^a]\n\nBus\n===\nAt ten.[^b]\n\n[^a]: Not on\nSundays.\n\n    Nor.\n[^b]: Twice.",
+            [
+                ("", "At nine.", 1),
+                ("", "Not on Sundays.", 7),
+                ("", "Nor.", 10),
+                ("Bus", "At ten.", 5),
+                ("Bus", "Twice.", 11),
+            ],
+        ),
+        # A reference in code is none; a footnote without one stays.
+        (
+            "# A\n\n```\na[^1]\n```\n\n# B\n\nText.\n\n[^1]: Note.\n\n# C\n\nEnd.[^1]",
+            [("A", "a[^1]", 4), ("B", "Text.", 9), ("B", "Note.", 11), ("C", "End.", 15)],
+        ),
+    ],
+)
+def test_footnotes_by_section(source: str, expected: list[tuple[str, str, int]]) -> None:
+    """A footnote is read at the end of the section that refers to it, and keeps its line."""
+    document = load(source.encode(), "a.md")
+    headings = [(0, ""), *((heading.span.start, heading.text) for heading in document.headings)]
+    lines = [(mark.start, mark.line) for mark in document.lines]
+    assert expected == [
+        (
+            max(pair for pair in headings if pair[0] <= block.start)[1],
+            block.of(document.text),
+            max(pair for pair in lines if pair[0] <= block.start)[1],
+        )
+        for block in document.blocks
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
         (":::tip By ferry\n\nAt nine.\n\n:::", ["By ferry\nAt nine."]),
         (":::note[By ferry]\nAt nine.\n:::", ["By ferry\nAt nine."]),
         (":::warning\nAt nine.\n:::\nEnd", ["At nine.", "End"]),
