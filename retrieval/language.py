@@ -139,7 +139,9 @@ _RUN = regex.compile(
     rf"(?P<bigram>[{_BIGRAM}][{_BIGRAM}\u3099\u309aﾞﾟ]*)"
     rf"|(?P<trigram>{_TRIGRAM}[{_TRIGRAM}\p{{M}}]*)"
     r"|(?P<number>\p{N}+(?:[.,٫٬]\p{N}+|[\u00a0\u2009\u202f'’]\p{N}{3}(?!\p{N}))*)"
-    rf"|(?P<word>{_WORD_LETTER}(?:[{_INVISIBLE}]*+{_INNER})*(?:['’ʼ]{_WORD_LETTER}(?:[{_INVISIBLE}]*+{_INNER})*)?)",
+    # "v2.1" is the version 2.1.
+    r"|(?P<word>(?!(?i:v)\p{N}+\.\p{N})"
+    rf"{_WORD_LETTER}(?:[{_INVISIBLE}]*+{_INNER})*(?:['’ʼ]{_WORD_LETTER}(?:[{_INVISIBLE}]*+{_INNER})*)?)",
     regex.VERSION1,
 )
 _COMPOSED_CHARACTER = regex.compile(

@@ -192,6 +192,13 @@ class Passage:
             return None
         return self.heading[0 if self.unit == "row" else -1]
 
+    @property
+    def parent_section(self) -> str | None:
+        """The heading above the last one, unless that is the title."""
+        if self.unit == "row" or len(self.heading) < 2 or self.heading[-2] == self.title:  # noqa: PLR2004
+            return None
+        return self.heading[-2]
+
 
 @dataclass(frozen=True, slots=True)
 class PassageWithNeighbours:
@@ -256,7 +263,7 @@ class Locator:
     """The location of a quote in its document, as shown to people. Values are None if not applicable.
 
     Lines count from 1. `page`, `unit` and `label` are as in Passage. `is_scanned` means that the quote was
-    read by OCR.
+    read by OCR. `parent` is the heading above `heading`, unless that is the title.
     """
 
     heading: str | None
@@ -267,6 +274,7 @@ class Locator:
     unit: Unit = "line"
     label: str | None = None
     is_scanned: bool = False
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

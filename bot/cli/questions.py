@@ -214,21 +214,30 @@ def _bold_matches(text: str, line: Span, matches: list[Span]) -> str:
     return styled + text[done : line.end]
 
 
+@dataclass(frozen=True, slots=True)
+class DocumentsReply:
+    """What to print for a question about the documents themselves, and those that it asks to choose from."""
+
+    text: str
+    choice: Sequence[Source] = ()
+
+
 async def answer_about_documents(
     text: str, library: SingleLibrary, texts: Texts, style: TerminalStyle
-) -> str | None:
-    """Return what to print for a question about the documents themselves; None for any other question."""
+) -> DocumentsReply | None:
+    """Return the reply to a question about the documents themselves; None for any other question."""
     if named := find_files(text, [NameTable.of(library.sources)]) if may_name_files(text) else []:
         return await _render_documents(named, library, texts, style)
     question = parse_document_question(text)
     if question is None or not library.sources:
         return None
     if question.kind is DocumentQuestionKind.HELP:
-        return texts.description
+        return DocumentsReply(texts.description)
     if question.kind is DocumentQuestionKind.SOURCES:
-        return _list_sources(texts.document_count(len(library.sources)), library.sources)
+        opening = texts.document_count(len(library.sources))
+        return DocumentsReply("\n".join([opening, "", *(f"• {_name(source)}" for source in library.sources)]))
     if question.kind is DocumentQuestionKind.PLACES:
-        return _list_places(await library.answer(question.subject, top=MAX_PLACES), texts)
+        return DocumentsReply(_list_places(await library.answer(question.subject, top=MAX_PLACES), texts))
     is_whole = question.kind is DocumentQuestionKind.CONTENTS
     candidates = documents_meant(question.subject, library.sources, is_whole=is_whole)
     return await _render_documents(candidates, library, texts, style) if candidates else None
@@ -244,16 +253,27 @@ async def overview_instead(
 
 async def _render_documents(
     sources: Sequence[Source], library: SingleLibrary, texts: Texts, style: TerminalStyle
-) -> str:
-    """Return the overview of a document, or the list of several."""
+) -> DocumentsReply:
+    """Return the overview of a document, or a numbered list of several to choose from."""
     if len(sources) == 1:
-        return await _render_overview(sources[0], library, texts, style)
-    return _list_sources(texts.choose_document, sources)
+        return DocumentsReply(await _render_overview(sources[0], library, texts, style))
+    lines = [f"{number}. {_name(source)}" for number, source in enumerate(sources, 1)]
+    return DocumentsReply("\n".join([texts.choose_document, "", *lines]), sources)
 
 
-def _list_sources(opening: str, sources: Sequence[Source]) -> str:
-    lines = [visible_line(f"{source.title} · {source.name}") for source in sources]
-    return "\n".join([opening, "", *(f"• {line}" for line in lines)])
+def _name(source: Source) -> str:
+    return visible_line(f"{source.title} · {source.name}")
+
+
+def _chosen(line: str, choice: Sequence[Source]) -> Source | None:
+    """Return the document that a line chooses from a list by its number or name; None for a question."""
+    text = line.strip().removesuffix(".")
+    if text.isdecimal():
+        return choice[int(text) - 1] if 1 <= int(text) <= len(choice) else None
+    if not choice or _QUESTION_MARK.search(text):
+        return None
+    meant = documents_meant(text, choice)
+    return meant[0] if len(meant) == 1 else None
 
 
 def _list_places(answer: Answer, texts: Texts) -> str:
@@ -286,6 +306,7 @@ async def _render_overview(source: Source, library: SingleLibrary, texts: Texts,
 
 # A line that begins like this is a command, not a question, such as those of the bot in Telegram.
 _COMMAND = re.compile(r"\s*/[a-z]\w*(\s|$)", re.IGNORECASE)
+_QUESTION_MARK = re.compile("[?？؟]")
 # A line of one of these words ends the chat.
 _QUIT = frozenset({"quit", "exit", "/quit", "/exit"})
 _CHAT_HELP = """\
@@ -307,7 +328,7 @@ def ask(docs: Path | None, question: str | BinaryIO, quotes: int, *, as_json: bo
                     print_text(reply)
                     return False
                 if about := runner.run(answer_about_documents(line, library, texts_for(), style)):
-                    print_text(about)
+                    print_text(about.text)
                     return True
             answer = runner.run(
                 library.answer(line, top=quotes if as_json else max(quotes, MAX_CLOSEST_PASSAGES))
@@ -343,44 +364,72 @@ def _read_lines(file: BinaryIO) -> Iterator[str]:
 
 def chat(docs: Path | None) -> None:
     """Answer the lines that are typed, until the end of the input."""
-    style, shown_count = TerminalStyle.of(sys.stdout), 0
-    answer: Answer | None = None
-    question: str | None = None
     with open_documents(docs) as (library, runner):
         print_text(
             f"{count_noun(library.passages, 'passage')} of {count_noun(len(library.sources), 'document')}."
             " Ask; Enter alone shows the next quote, quit ends.\n"
         )
+        conversation = _Conversation(library, TerminalStyle.of(sys.stdout))
         for line in _input_lines():
-            if _COMMAND.match(line):
-                print_text(_CHAT_HELP)
-                continue
-            if reply := small_talk_reply(line, texts_for()):
-                print_text(reply + "\n")
-                continue
-            if line.strip() and (
-                about := runner.run(answer_about_documents(line, library, texts_for(), style))
-            ):
-                answer = None
-                print_text(about + "\n")
-                continue
-            if line.strip():
-                answer, shown_count = runner.run(_answer_line(library, line, question)), 0
-                if overview := runner.run(overview_instead(line, answer, library, texts_for(), style)):
-                    answer = None
-                    print_text(overview + "\n")
-                    continue
-                if not answer.asks_nothing:
-                    question = answer.question
-            elif answer is None or not answer.answered:
-                continue
-            if answer.answered and shown_count >= len(answer.citations):
-                print_text("That was the last quote.\n")
-                continue
-            print_text(
-                answer_text(answer, texts_for(), style, quotes=slice(shown_count, shown_count + 1)) + "\n"
-            )
-            shown_count += 1
+            if reply := runner.run(conversation.reply(line)):
+                print_text(f"{reply}\n")
+
+
+@dataclass(slots=True)
+class _Conversation:
+    """Questions and answers in the terminal, and what the next line may refer to.
+
+    These are the question asked last, the answer shown last with the number of its quotes that were shown,
+    and the documents to choose from.
+    """
+
+    library: "LocalLibrary | ClusterLibrary"
+    style: TerminalStyle
+    question: str | None = None
+    answer: Answer | None = None
+    shown_count: int = 0
+    choice: Sequence[Source] = ()
+
+    async def reply(self, line: str) -> str | None:
+        """Return what to print for a line; None if there is nothing to say."""
+        texts = texts_for()
+        if _COMMAND.match(line):
+            return _CHAT_HELP
+        if not line.strip():
+            return self._next_quote()
+        if reply := small_talk_reply(line, texts):
+            return reply
+        if chosen := _chosen(line, self.choice):
+            self.answer, self.choice = None, ()
+            return await _render_overview(chosen, self.library, texts, self.style)
+        if about := await answer_about_documents(line, self.library, texts, self.style):
+            self.answer, self.choice = None, about.choice
+            return about.text
+        return await self._answer_question(line)
+
+    async def _answer_question(self, line: str) -> str:
+        texts = texts_for()
+        answer = await _answer_line(self.library, line, self.question)
+        self.answer, self.shown_count, self.choice = answer, 0, ()
+        if overview := await overview_instead(line, answer, self.library, texts, self.style):
+            self.answer = None
+            return overview
+        if not answer.asks_nothing:
+            self.question = answer.question
+        return self._show_quote(answer)
+
+    def _next_quote(self) -> str | None:
+        """Return the next quote; an unsure answer has shown all it has."""
+        if self.answer is None or self.answer.certainty == "none":
+            return None
+        if not self.answer.answered or self.shown_count >= len(self.answer.citations):
+            return "That was the last quote."
+        return self._show_quote(self.answer)
+
+    def _show_quote(self, answer: Answer) -> str:
+        quotes = slice(self.shown_count, self.shown_count + 1)
+        self.shown_count += 1
+        return answer_text(answer, texts_for(), self.style, quotes=quotes)
 
 
 async def _answer_line(library: "LocalLibrary | ClusterLibrary", line: str, earlier: str | None) -> Answer:

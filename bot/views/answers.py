@@ -248,7 +248,15 @@ def render_passage(neighbourhood: PassageWithNeighbours, recipient: Recipient) -
 def _locator_of(passage: Passage) -> Locator:
     line, paragraph = passage.line, passage.paragraph
     return Locator(
-        passage.section, passage.page, line, line, paragraph, passage.unit, passage.label, bool(passage.scan)
+        heading=passage.section,
+        page=passage.page,
+        line=line,
+        line_end=line,
+        paragraph=paragraph,
+        unit=passage.unit,
+        label=passage.label,
+        is_scanned=bool(passage.scan),
+        parent=passage.parent_section,
     )
 
 

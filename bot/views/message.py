@@ -152,8 +152,15 @@ def _place(title: str, locator: Locator, texts: Texts) -> list[str]:
         parts.append(texts.chapter(title_label(chapter, texts)))
     if locator.heading and locator.heading not in {title, chapter}:
         heading_text = texts.sheet if locator.unit == "row" else texts.under_heading
-        parts.append(heading_text(title_label(locator.heading, texts)))
+        parts.append(heading_text(title_label(_heading_path(locator), texts)))
     return [*parts, *_position(locator, texts), *([texts.scanned] if locator.is_scanned else [])]
+
+
+def _heading_path(locator: Locator) -> str:
+    """Return the heading; a short one after the one above it, as in "2.1 › New features"."""
+    heading = locator.heading or ""
+    is_short = bool(locator.parent) and len(heading) <= _MAX_SHORT_HEADING_CHARS
+    return f"{locator.parent} › {heading}" if is_short else heading
 
 
 def _position(locator: Locator, texts: Texts) -> list[str]:
@@ -182,12 +189,14 @@ def _position(locator: Locator, texts: Texts) -> list[str]:
 
 def heading_line(citation: Citation) -> str:
     """Return the heading of a quote on one line, or an empty string."""
-    return one_line(citation.locator.heading or "", MAX_TITLE_UNITS)
+    return one_line(_heading_path(citation.locator), MAX_TITLE_UNITS)
 
 
 MAX_MESSAGE_UNITS = 4096
 MAX_ENTITIES = 100
 _MAX_FILE_NAME_UNITS = 200
+# "New features" and "Reason 3" are below several headings of a document, longer ones rarely are.
+_MAX_SHORT_HEADING_CHARS = 25
 # No name has it, and no sentence.
 _PLACEHOLDER = "\0"
 

@@ -8,6 +8,7 @@ import regex
 from bot.i18n.texts import Texts
 from bot.views.message import heading_line, one_line
 from retrieval.model import Answer, Citation
+from retrieval.query.document_names import has_word_of
 from retrieval.quotes.quote_selection import shorten
 
 if TYPE_CHECKING:
@@ -67,9 +68,10 @@ def _near(answer: Answer) -> tuple[Citation, ...]:
         return ()
     by_heading: dict[str, Citation] = {}
     for citation in answer.citations:
-        if citation.highlights:
-            by_heading.setdefault(heading_line(citation), citation)
-    return tuple(citation for name, citation in by_heading.items() if name)[:_MAX_NEAR_HEADINGS]
+        heading = heading_line(citation)
+        if has_word_of(answer.question, heading, citation.passage.language):
+            by_heading.setdefault(heading, citation)
+    return tuple(by_heading.values())[:_MAX_NEAR_HEADINGS]
 
 
 def is_one_word(text: str) -> bool:

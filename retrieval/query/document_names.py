@@ -198,6 +198,11 @@ def _content_terms(text: str, language: str) -> set[str]:
     return {token.term for token in _content_tokens(text, language)}
 
 
+def has_word_of(question: str, name: str, language: str) -> bool:
+    """Return whether a title or heading in a language has a content word of a question, however inflected."""
+    return not _content_terms(question, language).isdisjoint(_content_terms(name, language))
+
+
 def _document_terms(text: str, language: str) -> set[str]:
     return {token.term for token in tokenize(text, language) if is_document_word(token.word)}
 

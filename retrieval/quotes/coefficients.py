@@ -16,7 +16,9 @@ from dataclasses import dataclass
 class Coefficients:
     """The coefficients of one fit, by feature.
 
-    `quote` is a softmax over all candidate spans of a question: those with the answer against the others.
+    `span` gives the log-odds that a span is the answer. The score of a quote is the logarithm of the sum of
+    their exponentials over all spans inside it, and `length` times its share of the characters a quote may
+    have. They were fitted as a softmax over all quotes: those with the answer against the others.
     `confidence` and `bias` are a logistic regression over the features of the best span. A name with * is the
     product of two features. `words` is the logarithm of the number of content words, `unspaced` is 1 in
     scripts without spaces.
@@ -24,7 +26,8 @@ class Coefficients:
     From the confidence `min_sure` on, the best quote counts as the answer.
     """
 
-    quote: Mapping[str, float]
+    span: Mapping[str, float]
+    length: float
     confidence: Mapping[str, float]
     bias: float
     min_sure: float
@@ -32,13 +35,12 @@ class Coefficients:
 
 # For candidates with vectors.
 WITH_MEANING = Coefficients(
-    quote={
+    span={
         "asks": -10.25,
         "coverage_with_headings": 5.62,
         "faq": 1.14,
         "frequency": 0.69,
         "heading": 1.17,
-        "length": 0.88,
         "meaning": 8.69,
         "names": 0.41,
         "nearby_gain": 2.48,
@@ -55,6 +57,7 @@ WITH_MEANING = Coefficients(
         "terms": 0.55,
         "title": 0.18,
     },
+    length=0.88,
     confidence={
         "missing_names": -2.52,
         "coverage": 0.42,
@@ -74,12 +77,11 @@ WITH_MEANING = Coefficients(
 
 # For candidates with the vectors of their tokens, too.
 WITH_TOKENS = Coefficients(
-    quote={
+    span={
         "asks": -10.48,
         "coverage_with_headings": 4.82,
         "faq": 1.24,
         "heading": 0.89,
-        "length": 0.67,
         "meaning": 5.91,
         "names": 0.39,
         "nearby_gain": 2.44,
@@ -96,6 +98,7 @@ WITH_TOKENS = Coefficients(
         "token_meaning": 3.02,
         "answer_likeness": 1.0,
     },
+    length=0.67,
     confidence={
         "missing_names": -2.16,
         "span_grams": 0.47,
@@ -117,7 +120,7 @@ WITH_TOKENS = Coefficients(
 
 # For candidates without vectors.
 WORDS_ONLY = Coefficients(
-    quote={
+    span={
         "terms": 4.77,
         "grams": 3.64,
         "pairs": 1.49,
@@ -131,7 +134,6 @@ WORDS_ONLY = Coefficients(
         "span_grams": 1.96,
         "previous_gain": 3.97,
         "starts_passage": 0.98,
-        "length": 1.2,
         "starts_lowercase": -1.02,
         "asks": -5.0,
         "title": 5.05,
@@ -139,6 +141,7 @@ WORDS_ONLY = Coefficients(
         "person": 0.72,
         "number": 1.27,
     },
+    length=1.2,
     confidence={
         "terms": 1.55,
         "grams": 5.55,

@@ -45,8 +45,11 @@ _QUESTION_MARKS = ("?", "？", "؟", "⸮")
 _MAX_QUESTION_SHARE = 0.5
 # "E4: filter blocked." A short first sentence of a paragraph is not quoted without the one that explains it.
 _MAX_LABEL_CHARS = 30
+# Spans that are this much less likely than the best one count nothing; their exponentials would be 0.
+_MIN_LOG_ODDS = -500.0
 # Beyond these log-odds, a share of 0.98, the confidence does not grow.
 _MAX_SHARE_LOG_ODDS = 4.0
+_MIN_SHARE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,32 +84,36 @@ class CandidateSpans:
 
 @dataclass(frozen=True, slots=True)
 class RankedSpans:
-    """All spans that may be quoted, with their features and scores, each of shape (spans,)."""
+    """All spans that may be quoted, with their features, evidence and scores, each of shape (spans,).
+
+    `evidence` has the log-odds that a span is the answer, `scores` those that it contains the answer.
+    """
 
     spans: CandidateSpans
     features: Mapping[str, FloatArray]
+    evidence: FloatArray
     scores: FloatArray
     coefficients: Coefficients
 
     @property
     def best_features(self) -> dict[str, float]:
-        """The features of the span with the highest score, and its share of all scores."""
+        """The features of the span with the highest score, and its share of all evidence."""
         row = int(np.argmax(self.scores))
         best = {name: float(values[row]) for name, values in self.features.items()}
-        return {**best, "share": share_of_best(self.scores, self.spans.first, self.spans.last)}
+        return {**best, "share": share_of(row, self.evidence, self.spans.first, self.spans.last)}
 
 
-def share_of_best(scores: FloatArray, first: IntArray, last: IntArray) -> float:
-    """Return the share of the softmax that the best span and those that overlap it have, as log-odds.
+def share_of(row: int, evidence: FloatArray, first: IntArray, last: IntArray) -> float:
+    """Return the share of the softmax that a span and those inside it have, as log-odds.
 
     It is high if no other place answers as well, and low where several documents say the same. `first` and
     `last` are the pieces of each span.
     """
-    row = int(np.argmax(scores))
-    weights = np.exp(scores - scores[row])
-    overlaps = (first <= last[row]) & (last >= first[row])
-    best, others = float(weights[overlaps].sum()), float(weights[~overlaps].sum())
-    return min(_MAX_SHARE_LOG_ODDS, max(-_MAX_SHARE_LOG_ODDS, math.log(best / max(others, 1e-9))))
+    weights = np.exp(evidence - evidence.max())
+    is_inside = (first >= first[row]) & (last <= last[row])
+    own, others = float(weights[is_inside].sum()), float(weights[~is_inside].sum())
+    log_odds = math.log(max(own, _MIN_SHARE) / max(others, _MIN_SHARE))
+    return min(_MAX_SHARE_LOG_ODDS, max(-_MAX_SHARE_LOG_ODDS, log_odds))
 
 
 def rank_spans(query: Query, matches: QueryMatches, candidates: Candidates, max_chars: int) -> RankedSpans:
@@ -124,11 +131,31 @@ def rank_spans(query: Query, matches: QueryMatches, candidates: Candidates, max_
         coefficients = WORDS_ONLY
     else:
         coefficients = WITH_MEANING if by_token is None else WITH_TOKENS
-    scores = sum(
-        (coefficient * features[name] for name, coefficient in coefficients.quote.items()),
+    evidence = sum(
+        (coefficient * features[name] for name, coefficient in coefficients.span.items()),
         np.zeros(len(spans.first)),
     )
-    return RankedSpans(spans, features, scores, coefficients)
+    scores = sum_over_parts(evidence, spans.first, spans.last) + coefficients.length * features["length"]
+    return RankedSpans(spans, features, evidence, scores, coefficients)
+
+
+def sum_over_parts(evidence: FloatArray, first: IntArray, last: IntArray) -> FloatArray:
+    """Return for each span how likely the answer is one of the spans inside it, itself included.
+
+    `evidence` has the log-odds of each span by itself, `first` and `last` its pieces. The result is the
+    logarithm of the sum of their exponentials: a quote is right if any part of it answers.
+    """
+    rows, columns = first - first.min(), last - first
+    # The span of row r and column c has the pieces r to r + c. Those that are no spans count 0.
+    weights = np.zeros((int(rows.max()) + 2, int(columns.max()) + 1))
+    highest = evidence.max()
+    weights[rows, columns] = np.exp(np.maximum(evidence - highest, _MIN_LOG_ODDS))
+    # Those that begin with the first piece, and those without it.
+    sums = np.cumsum(weights, axis=1)
+    for column in range(1, sums.shape[1]):
+        sums[:-1, column] += sums[1:, column - 1]
+    result: FloatArray = np.log(sums[rows, columns]) + highest
+    return result
 
 
 def find_spans(matches: QueryMatches, shortlisted: IntArray, max_chars: int) -> CandidateSpans:
@@ -524,6 +551,7 @@ def _locate(passage: Passage, excerpt: Excerpt) -> Locator:
         unit=passage.unit,
         label=place_label(passage, excerpt.start),
         is_scanned=passage.scan_confidence(excerpt.start, excerpt.end) is not None,
+        parent=passage.parent_section,
     )
 
 

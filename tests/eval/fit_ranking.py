@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from retrieval.index.local_index import LocalIndex
 from retrieval.pipeline import confidence_features, find_candidates, parse_and_correct
 from retrieval.query.matching import FloatArray, IntArray, match_candidates
 from retrieval.quotes.coefficients import WITH_MEANING, WITH_TOKENS, Coefficients
-from retrieval.quotes.quote_selection import mean_over_pieces, rank_spans, share_of_best
+from retrieval.quotes.quote_selection import mean_over_pieces, rank_spans, share_of, sum_over_parts
 from tests.eval.metrics import MAX_QUOTE_CHARS, Question, read_questions
 from tests.eval.report import FIT, TABLES
 from tests.eval.sources import FETCHED_DIR, find_problems, read_collections
@@ -41,8 +42,8 @@ _ENCYCLOPAEDIA_WEIGHT = 2.0
 _ENCYCLOPAEDIA_STEP = 2
 # Share of the loss for the spans that answer; the rest is for all spans of the passages that answer.
 _SPAN_SHARE = 0.75
-# Spans that score lower have hardly any weight in the softmax.
-_MAX_SPANS = 150
+# Other spans of several pieces have hardly any weight in the softmax.
+_MAX_SPANS = 250
 _CONFIDENCE_L2 = 0.01
 # Fitted as a direction, which has its size: the coefficient is 1.
 _DIRECTION = "answer_likeness"
@@ -88,16 +89,26 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Coefficients by feature, and the direction that `answer_likeness` is the inner product with."""
+    """Coefficients of spans by feature, and the direction that `answer_likeness` is the inner product with.
+
+    `length` is the coefficient of a quote's length.
+    """
 
     coefficients: Mapping[str, float]
     direction: FloatArray
+    length: float
 
-    def scores(self, example: Example) -> FloatArray:
+    def evidence(self, example: Example) -> FloatArray:
+        """Return the log-odds that each span is the answer."""
         total: FloatArray = example.vectors @ self.direction
         for name, coefficient in self.coefficients.items():
             total = total + coefficient * example.features[name]
         return total
+
+    def scores(self, example: Example) -> FloatArray:
+        """Return the scores of the spans as quotes."""
+        sums = sum_over_parts(self.evidence(example), example.first, example.last)
+        return sums + self.length * example.chars / MAX_QUOTE_CHARS
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +243,7 @@ def xquad_collections(path: Path, work: Path) -> Iterator[Collection]:
 def _quote_features(coefficients: Coefficients) -> list[str]:
     """Return the names of the features that a fit of these coefficients may use."""
     left_out = {_DIRECTION} if coefficients is WITH_TOKENS else {_DIRECTION, *_TOKEN_FEATURES}
-    return sorted({*WITH_TOKENS.quote, *WITH_MEANING.quote} - left_out)
+    return sorted({*WITH_TOKENS.span, *WITH_MEANING.span} - left_out)
 
 
 async def _examples(
@@ -289,7 +300,7 @@ async def _example(
         np.bool_,
     )
     best = np.argsort(-ranking.scores, kind="stable")[:_MAX_SPANS]
-    is_kept = answers.copy()
+    is_kept = answers | (spans.first == spans.last)
     is_kept[best] = True
     kept = np.flatnonzero(is_kept)
     return Example(
@@ -330,12 +341,12 @@ def _question_weights(examples: Sequence[Example]) -> FloatArray:
 def fit_ranking(
     examples: Sequence[Example], names: Sequence[str], components: int = _DIRECTION_COMPONENTS
 ) -> Ranking:
-    """Fit a softmax over the spans of each question that has spans with an answer.
+    """Fit a softmax over the quotes of each question that has quotes with an answer.
 
     `components` is the number of main components of sentence vectors that the direction has a weight for.
 
-    No coefficient may be negative, except those of spans that start in lower case or ask, which are not
-    positive.
+    No coefficient of a span may be negative, except those of spans that start in lower case or ask, which are
+    not positive.
     """
     examples = [example for example in examples if example.answers.any()]
     plain = np.concatenate([np.stack([e.features[name] for name in names], axis=1) for e in examples])
@@ -348,33 +359,55 @@ def fit_ranking(
     scale = projected.std() + 1e-9 if components else 1.0
     scales = np.concatenate([plain.std(axis=0) + 1e-9, np.full(components, scale)])
     values = (np.concatenate([plain, projected], axis=1) / scales).astype(np.float32)
-    penalty = np.concatenate([np.full(len(names), _L2), np.full(components, _DIRECTION_L2)])
+    length = np.concatenate([example.chars for example in examples]) / MAX_QUOTE_CHARS
+    penalty = np.concatenate([np.full(len(names), _L2), np.full(components, _DIRECTION_L2), [0.0]])
     bounds: list[tuple[float | None, float | None]] = [
         (None, 0) if name in _NEGATIVE_FEATURES else (0, None) for name in names
     ]
-    bounds += [(None, None)] * components
-    answers = np.concatenate([example.answers for example in examples]).astype(np.float32)
-    is_near = np.concatenate([example.is_near for example in examples]).astype(np.float32)
+    bounds += [(None, None)] * (components + 1)
+    answers = np.concatenate([example.answers for example in examples]).astype(np.float64)
+    is_near = np.concatenate([example.is_near for example in examples]).astype(np.float64)
     lengths = [len(example.answers) for example in examples]
     starts = np.cumsum([0, *lengths[:-1]])
     rows = np.repeat(np.arange(len(lengths)), lengths)
     weights = _question_weights(examples)
+    parts = _parts(examples)
+    wholes = parts.T.tocsr()
 
     def loss(weight: FloatArray) -> tuple[float, FloatArray]:
-        scores = values @ weight.astype(np.float32)
-        exponentials = np.exp(scores - np.maximum.reduceat(scores, starts)[rows])
-        total = np.add.reduceat(exponentials, starts)
-        answering = np.add.reduceat(exponentials * answers, starts)
-        near = np.add.reduceat(exponentials * is_near, starts)
+        evidence = (values @ weight[:-1].astype(np.float32)).astype(np.float64)
+        spans = np.exp(evidence - np.maximum.reduceat(evidence, starts)[rows]) + 1e-12
+        sums = parts @ spans
+        scores = np.log(sums) + weight[-1] * length
+        quotes = np.exp(scores - np.maximum.reduceat(scores, starts)[rows])
+        total = np.add.reduceat(quotes, starts)
+        answering = np.add.reduceat(quotes * answers, starts)
+        near = np.add.reduceat(quotes * is_near, starts)
         by_question = -_SPAN_SHARE * np.log(answering / total) - (1 - _SPAN_SHARE) * np.log(near / total)
-        gradient = exponentials / total[rows]
-        gradient -= _SPAN_SHARE * exponentials * answers / answering[rows]
-        gradient -= (1 - _SPAN_SHARE) * exponentials * is_near / near[rows]
-        slope = values.T @ (gradient * weights[rows]).astype(np.float32) + 2 * penalty * weight
-        return float(weights @ by_question + penalty @ weight**2), slope
+        slope = quotes / total[rows]
+        slope -= _SPAN_SHARE * quotes * answers / answering[rows]
+        slope -= (1 - _SPAN_SHARE) * quotes * is_near / near[rows]
+        slope *= weights[rows]
+        of_spans = values.T @ (spans * (wholes @ (slope / sums))).astype(np.float32)
+        gradient = np.append(of_spans, slope @ length) + 2 * penalty * weight
+        return float(weights @ by_question + penalty @ weight**2), gradient
 
-    fitted = _minimum(loss, np.zeros(len(scales)), bounds) / scales
-    return Ranking(dict(zip(names, fitted[: len(names)].tolist(), strict=True)), main @ fitted[len(names) :])
+    fitted = _minimum(loss, np.zeros(len(scales) + 1), bounds)
+    by_feature = fitted[:-1] / scales
+    return Ranking(
+        dict(zip(names, by_feature[: len(names)].tolist(), strict=True)),
+        main @ by_feature[len(names) :],
+        float(fitted[-1]),
+    )
+
+
+def _parts(examples: Sequence[Example]) -> Any:
+    """Return a sparse matrix with 1 where the span of the column is inside the span of the row."""
+    # Takes half a second to import, which each process of the tests would take.
+    from scipy import sparse  # noqa: PLC0415
+
+    is_inside = [(e.first >= e.first[:, np.newaxis]) & (e.last <= e.last[:, np.newaxis]) for e in examples]
+    return sparse.block_diag([sparse.csr_matrix(part.astype(np.float64)) for part in is_inside], format="csr")
 
 
 def reply(example: Example, ranking: Ranking) -> Reply:
@@ -383,7 +416,7 @@ def reply(example: Example, ranking: Ranking) -> Reply:
     rows = example.top(scores)
     best = {name: float(values[rows[0]]) for name, values in example.features.items()}
     best[_DIRECTION] = float(example.vectors[rows[0]] @ ranking.direction)
-    best["share"] = share_of_best(scores, example.first, example.last)
+    best["share"] = share_of(rows[0], ranking.evidence(example), example.first, example.last)
     return Reply(
         example,
         best | dict(example.for_confidence),
@@ -510,10 +543,10 @@ def _rates(judged: Sequence[tuple[Reply, float]], threshold: float) -> list[floa
 
 def _format_constants(ranking: Ranking, confidence: Logistic) -> str:
     """Return the constants as they are written in `coefficients.py`. A coefficient of 0 is omitted."""
-    quote = {name: value for name, value in ranking.coefficients.items() if round(value, 2)}
+    span = {name: value for name, value in ranking.coefficients.items() if round(value, 2)}
     if ranking.direction.any():
-        quote[_DIRECTION] = 1.0
-    lines = ["quote={", *_format_weights(quote), "},"]
+        span[_DIRECTION] = 1.0
+    lines = ["span={", *_format_weights(span), "},", f"length={ranking.length:.2f},"]
     lines += ["confidence={", *_format_weights(confidence.weights), "},", f"bias={confidence.bias:.2f},"]
     return "\n".join(lines)
 

@@ -41,6 +41,7 @@ def test_apostrophes(text: str, language: str, expected: list[str]) -> None:
         ("am 17.10.2025", ["am", "17", "10", "2025"]),
         ("03.10.2025 3.10.2025 2025.10.03", ["3", "10", "2025", "3", "10", "2025", "2025", "10", "3"]),
         ("10.2025 1.2.3 00.00.0000", ["10.2025", "1.2.3", "00.00.0000"]),
+        ("v2.10.1 V3.6, but v2 and mp3", ["2.10.1", "3.6", "but", "v2", "and", "mp3"]),
     ],
 )
 def test_numbers(text: str, expected: list[str]) -> None:

@@ -112,7 +112,7 @@ def test_columns_of_wide_letters() -> None:
 def test_no_answer(answer: Callable[..., Any]) -> None:
     """Without an answer, nearby headings and the corrected question are shown, in paragraphs of their own."""
     cited = _cited("nearest", ((0, 7),), locator=Locator("The\x1b lamp", None, 5, 6, 2))
-    declined = answer(cited, certainty="none", suggestion="Which lighthouse?", confidence=0.2)
+    declined = answer(cited, certainty="none", question="Which lamp?", suggestion="Which lighthouse?")
     perhaps = f"{TEXTS.near_headings}\n• The␛ lamp"
     assert f"{TEXTS.no_answer}\n\n{perhaps}\n\n{TEXTS.did_you_mean} Which lighthouse?" == _shown(
         declined, PLAIN

@@ -245,6 +245,27 @@ def test_questions_about_the_documents(
     assert question == answer["question"]
 
 
+@pytest.mark.parametrize("choice", ["{number}", "{number}.", "the lighthouse", "lighthouse.txt"])
+def test_choosing_a_document(verbatim: Calling, documents: Path, choice: str) -> None:
+    """In `chat`, a number or a name after a list of documents chooses one; other lines are questions."""
+    listed = verbatim("chat", "--docs", documents, typed="what is this about?\n").stdout
+    number = next(line.split(".")[0] for line in listed.splitlines() if line.endswith("lighthouse.txt"))
+    typed = f"what is this about?\n{choice.format(number=number)}\n{QUESTION}\n"
+    overview, answer = (
+        verbatim("chat", "--docs", documents, typed=typed)
+        .stdout.split("\n\n", 3)[3]
+        .split(f"\n\n{FACT.strip()}\n")[::2]
+    )
+    assert TEXTS.overview_opening in overview
+    assert "lighthouse.txt" in answer
+    assert (
+        TEXTS.overview_opening
+        not in verbatim(
+            "chat", "--docs", documents, typed=f"what is this about?\n{QUESTION}\n{number}\n"
+        ).stdout
+    )
+
+
 @pytest.mark.parametrize("line", ["/help", "  /start", "/search lighthouse", "/HELP me"])
 def test_commands_in_a_chat(verbatim: Calling, documents: Path, line: str) -> None:
     """A command of the bot typed in `chat` is explained, not searched for."""

@@ -194,7 +194,8 @@ def test_near_headings_are_offered(citation: Callable[..., Any], answer: Callabl
         citation("Words.", (0, 6), ((0, 5),), locator=Locator(heading, None, 1, 1, 1)) for heading in headings
     ]
     near.insert(1, citation("Others.", (0, 7), locator=Locator("Elsewhere", None, 1, 1, 1)))
-    reply = answers.render_answer(answer(*near, certainty="none"), RECIPIENT)
+    question = "one or two, three, four"
+    reply = answers.render_answer(answer(*near, certainty="none", question=question), RECIPIENT)
     perhaps = "These headings may help:\n• One\n• Two\n• Three"
     assert f"The documents hold no answer to this.\n\n{perhaps}" == reply.text
     assert ["One", "Two", "Three"] == texts_of(reply, "text_link")

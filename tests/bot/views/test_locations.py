@@ -18,6 +18,11 @@ TEXTS = texts_for("en")
         (Locator("Hours", None, 5, 7, 2), "Guide, under “Hours”, lines 5–7"),
         (Locator("Guide", None, 5, 5, 2), "Guide, line 5"),
         (Locator("Hours", 3, 5, 7, 2), "Guide, under “Hours”, page 3"),
+        (Locator("Hours", None, 5, 7, 2, parent="Winter"), "Guide, under “Winter › Hours”, lines 5–7"),
+        (
+            Locator("When the museum is open to guests", None, 5, 7, 2, parent="Winter"),
+            "Guide, under “When the museum is open to guests”, lines 5–7",
+        ),
         (Locator("Hours", 4, 5, 7, 2, "page", "iv"), "Guide, under “Hours”, page iv"),
         (Locator(None, 3, 5, 7, 2, "slide", "3"), "Guide, slide 3"),
         (Locator("Prices", None, 5, 7, 2, "row", "12"), "Guide, sheet “Prices”, row 12"),
