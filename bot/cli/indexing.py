@@ -129,9 +129,9 @@ def encode_missing(library: LocalLibrary) -> None:
     """Compute the missing vectors, with a progress bar, or where that is hidden with a line before it."""
     missing = library.unencoded
     if missing >= _MIN_VECTORS_ANNOUNCED and not sys.stderr.isatty():
-        minutes = max(round(missing / _VECTORS_PER_MINUTE), 1)
-        about = "a minute" if minutes == 1 else f"{minutes} minutes"
-        click.echo(f"encoding {missing:,} texts, once; this takes about {about}", err=True)
+        minutes = round(missing / _VECTORS_PER_MINUTE)
+        duration = {0: "less than a minute", 1: "about a minute"}.get(minutes, f"about {minutes} minutes")
+        click.echo(f"encoding {missing:,} passages and sentences, once; this takes {duration}", err=True)
     # If the encoder cannot be loaded, it has logged why.
     with contextlib.suppress(EncoderError), progress_bar("Encoding") as progress:
         library.encode(progress, threads=os.cpu_count() or 1)

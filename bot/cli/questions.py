@@ -32,7 +32,13 @@ from bot.views.message import (
 from bot.views.no_answer import MAX_CLOSEST_PASSAGES, closest_quotes, explain_no_answer
 from retrieval.documents.library import SingleLibrary
 from retrieval.model import Answer, Citation, Source, Span
-from retrieval.query.document_names import NameTable, documents_meant, find_files, only_document_about
+from retrieval.query.document_names import (
+    NameTable,
+    documents_meant,
+    find_files,
+    only_document_about,
+    only_document_named,
+)
 from retrieval.query.intent import DocumentQuestionKind, may_name_files, parse_document_question
 
 if TYPE_CHECKING:
@@ -270,10 +276,7 @@ def _chosen(line: str, choice: Sequence[Source]) -> Source | None:
     text = line.strip().removesuffix(".")
     if text.isdecimal():
         return choice[int(text) - 1] if 1 <= int(text) <= len(choice) else None
-    if not choice or _QUESTION_MARK.search(text):
-        return None
-    meant = documents_meant(text, choice)
-    return meant[0] if len(meant) == 1 else None
+    return only_document_named(text, choice) if choice else None
 
 
 def _list_places(answer: Answer, texts: Texts) -> str:
@@ -306,7 +309,6 @@ async def _render_overview(source: Source, library: SingleLibrary, texts: Texts,
 
 # A line that begins like this is a command, not a question, such as those of the bot in Telegram.
 _COMMAND = re.compile(r"\s*/[a-z]\w*(\s|$)", re.IGNORECASE)
-_QUESTION_MARK = re.compile("[?？؟]")
 # A line of one of these words ends the chat.
 _QUIT = frozenset({"quit", "exit", "/quit", "/exit"})
 _CHAT_HELP = """\

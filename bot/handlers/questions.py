@@ -35,7 +35,13 @@ from bot.views.message import (
 )
 from bot.views.no_answer import explain_unreadable, is_link
 from retrieval.model import Source, chat_document_name, document_id_of
-from retrieval.query.document_names import documents_meant, find_files, find_titles, only_document_about
+from retrieval.query.document_names import (
+    documents_meant,
+    find_files,
+    find_titles,
+    only_document_about,
+    only_document_named,
+)
 from retrieval.query.intent import (
     DocumentQuestionKind,
     is_any_document,
@@ -236,6 +242,8 @@ async def _render_odd_question(text: str, context: BotContext, recipient: Recipi
         return text_reply(link_not_opened(recipient))
     if named := find_titles(text, await context.name_tables()):
         return await _render_named(named, context, recipient)
+    if document := await in_thread(lambda: only_document_named(text, context.library.sources)):
+        return await _render_named([document], context, recipient)
     source = await in_thread(lambda: only_document_about(text, context.library.sources))
     return render_overview(source, await context.find_overview(source), recipient) if source else None
 

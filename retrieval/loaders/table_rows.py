@@ -618,6 +618,8 @@ def _lines(cells: Sequence[str], names: _ColumnNames, columns: Sequence[int]) ->
 
 
 def _named(cell: str, name: str) -> str:
+    # Some names end in a colon of their own.
+    name = name.rstrip(" :：")
     return f"{name}: {cell}" if name else cell
 
 

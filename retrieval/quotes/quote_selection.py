@@ -20,6 +20,7 @@ from retrieval.index.inverted_index import GRAM_CHARS, Vocabulary, digest, grams
 from retrieval.model import ROW_UNITS, Answer, Citation, Locator, Passage, Span, logged_name
 from retrieval.query.matching import (
     MEANING_SCALE,
+    SHORTLIST_SIZE,
     FloatArray,
     IntArray,
     QueryMatches,
@@ -87,6 +88,7 @@ class RankedSpans:
     """All spans that may be quoted, with their features, evidence and scores, each of shape (spans,).
 
     `evidence` has the log-odds that a span is the answer, `scores` those that it contains the answer.
+    `lacking` is by how many passages a small library falls short of a shortlist.
     """
 
     spans: CandidateSpans
@@ -94,24 +96,28 @@ class RankedSpans:
     evidence: FloatArray
     scores: FloatArray
     coefficients: Coefficients
+    lacking: int = 0
 
     @property
     def best_features(self) -> dict[str, float]:
         """The features of the span with the highest score, and its share of all evidence."""
         row = int(np.argmax(self.scores))
         best = {name: float(values[row]) for name, values in self.features.items()}
-        return {**best, "share": share_of(row, self.evidence, self.spans.first, self.spans.last)}
+        usual = self.lacking * math.exp(self.coefficients.usual_passage - self.evidence.max())
+        share = share_of(row, self.evidence, self.spans.first, self.spans.last, usual)
+        return {**best, "share": share}
 
 
-def share_of(row: int, evidence: FloatArray, first: IntArray, last: IntArray) -> float:
+def share_of(row: int, evidence: FloatArray, first: IntArray, last: IntArray, usual: float = 0.0) -> float:
     """Return the share of the softmax that a span and those inside it have, as log-odds.
 
     It is high if no other place answers as well, and low where several documents say the same. `first` and
-    `last` are the pieces of each span.
+    `last` are the pieces of each span. `usual` is the weight of passages that a small library lacks, where
+    that of the best span is 1: the only passage of a library would have all.
     """
     weights = np.exp(evidence - evidence.max())
     is_inside = (first >= first[row]) & (last <= last[row])
-    own, others = float(weights[is_inside].sum()), float(weights[~is_inside].sum())
+    own, others = float(weights[is_inside].sum()), float(weights[~is_inside].sum()) + usual
     log_odds = math.log(max(own, _MIN_SHARE) / max(others, _MIN_SHARE))
     return min(_MAX_SHARE_LOG_ODDS, max(-_MAX_SHARE_LOG_ODDS, log_odds))
 
@@ -136,7 +142,8 @@ def rank_spans(query: Query, matches: QueryMatches, candidates: Candidates, max_
         np.zeros(len(spans.first)),
     )
     scores = sum_over_parts(evidence, spans.first, spans.last) + coefficients.length * features["length"]
-    return RankedSpans(spans, features, evidence, scores, coefficients)
+    lacking = max(SHORTLIST_SIZE - len(shortlisted), 0)
+    return RankedSpans(spans, features, evidence, scores, coefficients, lacking)
 
 
 def sum_over_parts(evidence: FloatArray, first: IntArray, last: IntArray) -> FloatArray:

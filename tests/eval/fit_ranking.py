@@ -44,6 +44,9 @@ _ENCYCLOPAEDIA_STEP = 2
 _SPAN_SHARE = 0.75
 # Other spans of several pieces have hardly any weight in the softmax.
 _MAX_SPANS = 250
+# The power of a quote's sum over the spans inside it, in the softmax. With 1, one of the first three quotes
+# is right less often.
+_SUM_POWER = 0.7
 _CONFIDENCE_L2 = 0.01
 # Fitted as a direction, which has its size: the coefficient is 1.
 _DIRECTION = "answer_likeness"
@@ -58,9 +61,10 @@ _TOP_QUOTES = 3
 class Example:
     """A question and the spans that may be quoted for it.
 
-    Of shape (spans,): each of `features`, the pieces `first` and `last`, and whether the span `answers` or is
-    in a passage that does (`is_near`). `vectors` are the spans' mean vectors, shape (spans, dimensions).
-    `for_confidence` has what confidence knows about the question. `fold` names what is held out together.
+    Of shape (spans,): each of `features`, the pieces `first` and `last`, the ordinals of their candidates
+    (`owners`), and whether the span `answers` or is in a passage that does (`is_near`). `vectors` are the
+    spans' mean vectors, shape (spans, dimensions). `for_confidence` has what confidence knows about the
+    question. `fold` names what is held out together.
     """
 
     collection: str
@@ -71,6 +75,7 @@ class Example:
     vectors: NDArray[np.float16]
     first: IntArray
     last: IntArray
+    owners: IntArray
     chars: IntArray
     answers: NDArray[np.bool_]
     is_near: NDArray[np.bool_]
@@ -176,6 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _print_thresholds(replies, folds, names)
     ranking = fit(examples)
     _print(_format_constants(ranking, fit_confidence(replies, names)))
+    _print(f"usual_passage={usual_passage(examples, ranking):.1f},")
     if options.write_direction:
         path = Path(next(iter(retrieval.embeddings.__path__))) / ANSWER_DIRECTION_FILE
         np.save(path, ranking.direction.astype(np.float32))
@@ -312,6 +318,7 @@ async def _example(
         vectors=mean_over_pieces(matches.meaning.pieces, matches, spans)[kept].astype(np.float16),
         first=spans.first[kept],
         last=spans.last[kept],
+        owners=owners[kept],
         chars=(ends - starts)[kept],
         answers=answers[kept],
         is_near=np.array(accepts, np.bool_)[owners][kept],
@@ -378,7 +385,7 @@ def fit_ranking(
         evidence = (values @ weight[:-1].astype(np.float32)).astype(np.float64)
         spans = np.exp(evidence - np.maximum.reduceat(evidence, starts)[rows]) + 1e-12
         sums = parts @ spans
-        scores = np.log(sums) + weight[-1] * length
+        scores = _SUM_POWER * np.log(sums) + weight[-1] * length
         quotes = np.exp(scores - np.maximum.reduceat(scores, starts)[rows])
         total = np.add.reduceat(quotes, starts)
         answering = np.add.reduceat(quotes * answers, starts)
@@ -388,7 +395,7 @@ def fit_ranking(
         slope -= _SPAN_SHARE * quotes * answers / answering[rows]
         slope -= (1 - _SPAN_SHARE) * quotes * is_near / near[rows]
         slope *= weights[rows]
-        of_spans = values.T @ (spans * (wholes @ (slope / sums))).astype(np.float32)
+        of_spans = values.T @ (_SUM_POWER * spans * (wholes @ (slope / sums))).astype(np.float32)
         gradient = np.append(of_spans, slope @ length) + 2 * penalty * weight
         return float(weights @ by_question + penalty @ weight**2), gradient
 
@@ -397,7 +404,7 @@ def fit_ranking(
     return Ranking(
         dict(zip(names, by_feature[: len(names)].tolist(), strict=True)),
         main @ by_feature[len(names) :],
-        float(fitted[-1]),
+        float(fitted[-1]) / _SUM_POWER,
     )
 
 
@@ -424,6 +431,16 @@ def reply(example: Example, ranking: Ranking) -> Reply:
         bool(example.answers[rows].any()),
         int(example.chars[rows[0]]),
     )
+
+
+def usual_passage(examples: Sequence[Example], ranking: Ranking) -> float:
+    """Return the mean of the logarithms of the sums of passages: of the less likely half of each question."""
+    means = []
+    for example in examples:
+        weights = np.exp(ranking.evidence(example))
+        sums = np.log(np.bincount(example.owners, weights, minlength=1)[np.unique(example.owners)])
+        means.append(np.sort(sums)[: max(len(sums) // 2, 1)].mean())
+    return float(np.mean(means))
 
 
 def fit_confidence(replies: Sequence[Reply], names: Sequence[str]) -> Logistic:

@@ -33,6 +33,7 @@ def make_examples(count: int, seed: int = 7) -> list[Example]:
                 vectors=vectors,
                 first=np.arange(SPANS),
                 last=np.arange(SPANS),
+                owners=np.arange(SPANS),
                 chars=np.full(SPANS, 80),
                 answers=answers,
                 is_near=answers,

@@ -101,7 +101,7 @@ def test_a_wait_for_vectors_is_announced(
     told, again = verbatim(FakeEncoder(), *command), verbatim(FakeEncoder(), *command)
     (line,) = told.stderr.splitlines()
     assert line.startswith("encoding ")
-    assert line.endswith(" texts, once; this takes about 4 minutes")
+    assert line.endswith(" passages and sentences, once; this takes about 4 minutes")
     assert "" == again.stderr
 
 

@@ -45,6 +45,7 @@ def test_empty_cells_of_rows_without_names() -> None:
     [
         # Names above values.
         (["Item | Price", "Oil | 12.50", "Rope | 9"], ["Item: Oil\nPrice: 12.50", "Item: Rope\nPrice: 9"]),
+        (["Item: | Price:", "Oil | 12.50"], ["Item: Oil\nPrice: 12.50"]),
         (["Fahrgast | Preis", "Kinder | 45 Kronen"], ["Fahrgast: Kinder\nPreis: 45 Kronen"]),
         (["| 2019 | 2020", "Births | 12 | 14"], ["Births\n2019: 12\n2020: 14"]),
         # Names below a title, notes and a row of two cells.

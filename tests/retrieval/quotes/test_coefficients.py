@@ -18,7 +18,12 @@ def test_values(coefficients: Coefficients) -> None:
     assert all(
         map(
             math.isfinite,
-            [*coefficients.quote.values(), *coefficients.confidence.values(), coefficients.bias],
+            [
+                *coefficients.span.values(),
+                coefficients.length,
+                *coefficients.confidence.values(),
+                coefficients.bias,
+            ],
         )
     )
     query = parse(" ".join(f"unknown{number}" for number in range(30)), ["en"])
@@ -35,4 +40,4 @@ def test_products(coefficients: Coefficients) -> None:
 
 def test_words_only() -> None:
     """The fit for words only has no features of meaning."""
-    assert [] == [name for name in (*WORDS_ONLY.quote, *WORDS_ONLY.confidence) if "meaning" in name]
+    assert [] == [name for name in (*WORDS_ONLY.span, *WORDS_ONLY.confidence) if "meaning" in name]

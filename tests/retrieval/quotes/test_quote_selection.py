@@ -25,7 +25,8 @@ from retrieval.quotes.quote_selection import (
     RankedSpans,
     rank_spans,
     select_quotes,
-    share_of_best,
+    share_of,
+    sum_over_parts,
     with_explanations,
 )
 from tests.retrieval.fake_encoder import FakeEncoder
@@ -86,7 +87,7 @@ def test_adjacent_spans(look: Look) -> None:
     ranking = rank_spans(looked[0], looked[2], looked[1], 16)
     scores = np.array([5.0, 7.0, 6.0])
     selected = select_quotes(
-        RankedSpans(ranking.spans, ranking.features, scores, ranking.coefficients),
+        RankedSpans(ranking.spans, ranking.features, scores, scores, ranking.coefficients),
         looked[2],
         looked[1].passages,
         3,
@@ -156,13 +157,32 @@ def test_fragments(text: str, expected: set[tuple[int, int]], look: Look) -> Non
 
 @pytest.mark.parametrize(("encoder", "coefficients"), [(None, WORDS_ONLY), (FakeEncoder(), WITH_TOKENS)])
 def test_fit(encoder: FakeEncoder | None, coefficients: Coefficients, look: Look) -> None:
-    """Scores are the features times the coefficients, of the fit with tokens if they are encoded."""
+    """Evidence is the features times the coefficients, of the fit with tokens if they are encoded."""
     looked = look("Does the goat eat?", [("en", "Snow fell. The goat eats. No.")], 20, encoder=encoder)
     assert looked is not None
     ranking = rank_spans(looked[0], looked[2], looked[1], 20)
     assert coefficients is ranking.coefficients
-    scores = sum(coefficient * ranking.features[name] for name, coefficient in coefficients.quote.items())
-    assert ranking.scores.tolist() == pytest.approx(np.asarray(scores).tolist())
+    evidence = sum(coefficient * ranking.features[name] for name, coefficient in coefficients.span.items())
+    assert ranking.evidence.tolist() == pytest.approx(np.asarray(evidence).tolist())
+    scores = sum_over_parts(ranking.evidence, ranking.spans.first, ranking.spans.last)
+    scores += coefficients.length * ranking.features["length"]
+    assert ranking.scores.tolist() == pytest.approx(scores.tolist())
+
+
+@given(
+    spans=st.dictionaries(
+        st.tuples(st.integers(0, 12), st.integers(0, 4)), st.floats(-60, 60), min_size=1, max_size=30
+    )
+)
+def test_sum_over_parts(spans: dict[tuple[int, int], float]) -> None:
+    """A score has the exponentials of all spans inside, whichever spans there are."""
+    first = np.array([begin for begin, _ in spans])
+    last = np.array([begin + more for begin, more in spans])
+    evidence = np.array(list(spans.values()))
+    expected = [
+        np.logaddexp.reduce(evidence[(first >= begin) & (last <= begin + more)]) for begin, more in spans
+    ]
+    assert sum_over_parts(evidence, first + 7, last + 7).tolist() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("is_shortlisted", [True, False])
@@ -199,37 +219,41 @@ def test_fit_with_tokens(look: Look, *, is_shortlisted: bool) -> None:
 
 
 def test_best_features(look: Look) -> None:
-    """The best features are those of the span with the highest score, and its share of all scores."""
+    """The best features are those of the span with the highest score, and its share of the evidence."""
     looked = look("Does the goat eat?", [("en", "Snow fell. The goat eats. No.")], 20)
     assert looked is not None
     ranking = rank_spans(looked[0], looked[2], looked[1], 20)
     best = int(np.argmax(ranking.scores))
     expected = {name: values[best] for name, values in ranking.features.items()}
-    share = share_of_best(ranking.scores, ranking.spans.first, ranking.spans.last)
+    assert SHORTLIST_SIZE - 1 == ranking.lacking
+    usual = ranking.lacking * math.exp(ranking.coefficients.usual_passage - ranking.evidence.max())
+    share = share_of(best, ranking.evidence, ranking.spans.first, ranking.spans.last, usual)
     assert {**expected, "share": share} == ranking.best_features
 
 
 @pytest.mark.parametrize(
-    ("scores", "last", "expected"),
+    ("evidence", "last", "usual", "expected"),
     [
         # Two places that answer as well: even odds.
-        ([2.0, 2.0], [0, 1], 0.0),
-        # The second span overlaps the best one, so it counts as the same place.
-        ([2.0, 2.0], [1, 1], 4.0),
-        ([math.log(3), 0.0], [0, 1], math.log(3)),
-        ([20.0, 0.0], [0, 1], 4.0),
-        ([1.0], [0], 4.0),
+        ([2.0, 2.0], [0, 1], 0.0, 0.0),
+        # The second span is inside the first.
+        ([2.0, 2.0], [1, 1], 0.0, 4.0),
+        ([math.log(3), 0.0], [0, 1], 0.0, math.log(3)),
+        ([20.0, 0.0], [0, 1], 0.0, 4.0),
+        ([1.0], [0], 0.0, 4.0),
+        # Passages that the library lacks.
+        ([1.0], [0], 0.5, math.log(2)),
     ],
 )
-def test_share_of_best(scores: list[float], last: list[int], expected: float) -> None:
-    """The share is that of the best span and those that overlap it, as log-odds of at most 4."""
-    share = share_of_best(np.array(scores), np.arange(len(scores)), np.array(last))
+def test_share(evidence: list[float], last: list[int], usual: float, expected: float) -> None:
+    """The share is that of a span and those inside it, as log-odds of at most 4."""
+    share = share_of(0, np.array(evidence), np.arange(len(evidence)), np.array(last), usual)
     assert share == pytest.approx(expected)
 
 
 def test_smallest_share() -> None:
     """A thousand places that answer as well leave the least share."""
-    assert share_of_best(np.zeros(1000), np.arange(1000), np.arange(1000)) == -4
+    assert share_of(0, np.zeros(1000), np.arange(1000), np.arange(1000)) == -4
 
 
 @given(texts=TEXTS, max_chars=st.integers(15, 120), top=st.integers(1, 8))

@@ -74,7 +74,7 @@ def test_every_coefficient_has_a_feature(look: Look) -> None:
     shortlist only. Without token vectors there are no features of tokens.
     """
     computed = features(look, "goat", "The goat eats.")[0, 0]
-    for_quotes = {name for fit in (WITH_MEANING, WITH_TOKENS, WORDS_ONLY) for name in fit.quote}
+    for_quotes = {name for fit in (WITH_MEANING, WITH_TOKENS, WORDS_ONLY) for name in fit.span} | {"length"}
     for_confidence = {
         part
         for fit in (WITH_MEANING, WITH_TOKENS, WORDS_ONLY)
