@@ -194,10 +194,11 @@ class Passage:
 
     @property
     def parent_section(self) -> str | None:
-        """The heading above the last one, unless that is the title."""
-        if self.unit == "row" or len(self.heading) < 2 or self.heading[-2] == self.title:  # noqa: PLR2004
+        """The heading above the last one, unless it is part of the title."""
+        if self.unit == "row" or len(self.heading) < 2:  # noqa: PLR2004
             return None
-        return self.heading[-2]
+        parent = self.heading[-2]
+        return None if parent.casefold() in self.title.casefold() else parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +264,7 @@ class Locator:
     """The location of a quote in its document, as shown to people. Values are None if not applicable.
 
     Lines count from 1. `page`, `unit` and `label` are as in Passage. `is_scanned` means that the quote was
-    read by OCR. `parent` is the heading above `heading`, unless that is the title.
+    read by OCR. `parent` is the heading above `heading`, unless it is part of the title.
     """
 
     heading: str | None

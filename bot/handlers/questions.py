@@ -242,10 +242,13 @@ async def _render_odd_question(text: str, context: BotContext, recipient: Recipi
         return text_reply(link_not_opened(recipient))
     if named := find_titles(text, await context.name_tables()):
         return await _render_named(named, context, recipient)
-    if document := await in_thread(lambda: only_document_named(text, context.library.sources)):
-        return await _render_named([document], context, recipient)
-    source = await in_thread(lambda: only_document_about(text, context.library.sources))
-    return render_overview(source, await context.find_overview(source), recipient) if source else None
+    sources = context.library.sources
+    meant, about = await in_thread(
+        lambda: (only_document_named(text, sources), only_document_about(text, sources))
+    )
+    if meant:
+        return await _render_named([meant], context, recipient)
+    return render_overview(about, await context.find_overview(about), recipient) if about else None
 
 
 async def _render_named(named: Sequence[Source], context: BotContext, recipient: Recipient) -> Reply:

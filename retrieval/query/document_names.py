@@ -34,7 +34,7 @@ _UNSPACED_EDGE = regex.compile(
     rf"(?<={UNSPACED_LETTER})(?=[\p{{Latin}}\p{{N}}])|(?<=[\p{{Latin}}\p{{N}}])(?={UNSPACED_LETTER})"
 )
 _NAME_SEPARATORS = regex.compile(r"[,;\n،、，；]+")
-_QUESTION_MARK = regex.compile("[?？؟]")
+_QUESTION_MARKS = frozenset("?？؟")
 # Shorter words between names are taken for "and" and the like.
 _MAX_JOINING_CHARS = 3
 
@@ -52,7 +52,7 @@ def documents_meant(name: str, sources: Sequence[Source], *, is_whole: bool = Fa
 def only_document_named(text: str, sources: Sequence[Source]) -> Source | None:
     """Return the only document whose title or file name is the text, perhaps after an article."""
     has_more = "." in text and len(text.split()) > 1
-    if has_more or len(text) > MAX_NAMES_CHARS or _QUESTION_MARK.search(text):
+    if has_more or len(text) > MAX_NAMES_CHARS or not _QUESTION_MARKS.isdisjoint(text):
         return None
     documents = _find_without_article(text, sources, is_whole=True)
     return documents[0] if len(documents) == 1 else None

@@ -88,7 +88,9 @@ def test_products(coefficients: Coefficients) -> None:
     query = parse("Who feeds the goats?", ["en"])
     features = {"coverage": 0.25, "grams": 0.5}
     product = Coefficients(
-        {}, {"coverage": 2.0, "coverage*grams": 3.0}, coefficients.bias, coefficients.min_sure
+        {}, 0.0, {"coverage": 2.0, "coverage*grams": 3.0}, coefficients.bias, coefficients.min_sure
     )
-    equivalent = Coefficients({}, {"coverage": 2.0 + 3.0 * 0.5}, coefficients.bias, coefficients.min_sure)
+    equivalent = Coefficients(
+        {}, 0.0, {"coverage": 2.0 + 3.0 * 0.5}, coefficients.bias, coefficients.min_sure
+    )
     assert confidence(query, features, equivalent) == pytest.approx(confidence(query, features, product))
