@@ -282,7 +282,8 @@ class Locator:
 class Citation:
     """A quote and its source. `span` and `highlights` are spans of the document's text.
 
-    `copies` are the names of documents with the same text.
+    `copies` are the names of documents with the same text. `key` is the span of the sentence that most likely
+    answers, if the quote has several and one stands out.
     """
 
     rank: int
@@ -295,6 +296,7 @@ class Citation:
     locator: Locator
     passage: Passage
     copies: tuple[str, ...] = ()
+    key: Span | None = None
 
     @property
     def is_verbatim(self) -> bool:

@@ -4,9 +4,9 @@ Also what leads on from one: the text around a quote, a passage opened by a link
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import takewhile
+from itertools import pairwise, starmap, takewhile
 
 from telegram import CopyTextButton, InlineKeyboardButton, Message, MessageEntity
 
@@ -261,14 +261,24 @@ def _locator_of(passage: Passage) -> Locator:
 
 
 def blockquote(citation: Citation, max_bold: int = _MAX_BOLD_WORDS) -> FormattedText:
-    """Return a quote as a block, with its first `max_bold` matched words in bold."""
+    """Return a quote as a block: its first `max_bold` matched words in bold, its key sentence underlined."""
     spans = _matched_spans(citation)[:max_bold]
+    keys = list(_clip_to_quote([citation.key] if citation.key else [], citation))
     entities = [
         MessageEntity(MessageEntity.BLOCKQUOTE, 0, len(citation.quote)),
-        *(MessageEntity(MessageEntity.BOLD, span.start, span.end - span.start) for span in spans),
+        *(MessageEntity(MessageEntity.UNDERLINE, span.start, len(span)) for span in keys),
+        *(MessageEntity(MessageEntity.BOLD, span.start, len(span)) for span in _split_at(spans, keys)),
     ]
     converted = MessageEntity.adjust_message_entities_to_utf_16(citation.quote, entities)
     return FormattedText(citation.quote, tuple(converted))
+
+
+def _split_at(spans: Iterable[Span], keys: Iterable[Span]) -> Iterator[Span]:
+    """Yield spans divided at the ends of others: entities may be nested, but must not overlap in part."""
+    edges = sorted({edge for key in keys for edge in (key.start, key.end)})
+    for span in spans:
+        inside = [edge for edge in edges if span.start < edge < span.end]
+        yield from starmap(Span, pairwise([span.start, *inside, span.end]))
 
 
 def _matched_spans(citation: Citation) -> list[Span]:

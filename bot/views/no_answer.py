@@ -50,10 +50,9 @@ def explain_no_answer(answer: Answer, texts: Texts, *, can_suggest: bool = True)
 
 
 def closest_quotes(answer: Answer) -> tuple[Citation, ...]:
-    """Return the closest passages, best first, each with a short quote where it has one."""
-    return tuple(
-        shorten(citation, _MAX_SHORT_QUOTE_CHARS) for citation in answer.citations[:MAX_CLOSEST_PASSAGES]
-    )
+    """Return the closest passages, best first: the first quote whole, the others short."""
+    first, others = answer.citations[:1], answer.citations[1:MAX_CLOSEST_PASSAGES]
+    return *first, *(shorten(citation, _MAX_SHORT_QUOTE_CHARS) for citation in others)
 
 
 def _reason(answer: Answer, texts: Texts) -> str:

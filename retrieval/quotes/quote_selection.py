@@ -51,19 +51,24 @@ _MIN_LOG_ODDS = -500.0
 # Beyond these log-odds, a share of 0.98, the confidence does not grow.
 _MAX_SHARE_LOG_ODDS = 4.0
 _MIN_SHARE = 1e-9
+# A sentence with at least this share of a quote's evidence is marked. In right quotes 0.88 of these have the
+# answer (of encyclopaedia questions 0.94), of the best sentences of all 0.72 (0.82).
+_MIN_KEY_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
     """A selected quote: characters `start` to `end` (exclusive) of a candidate's passage.
 
-    `candidate` is the candidate's ordinal.
+    `candidate` is the candidate's ordinal. `key` is the sentence of several that most likely answers, if one
+    stands out.
     """
 
     candidate: int
     start: int
     end: int
     score: float
+    key: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +386,7 @@ def select_quotes(
             start=int(matches.starts[first]),
             end=int(matches.ends[last]),
             score=float(scores[row]),
+            key=_key_sentence(ranking, row, matches),
         )
         text = passages[excerpt.candidate].text[excerpt.start : excerpt.end]
         words = f" {' '.join(text.casefold().split())} "
@@ -391,6 +397,22 @@ def select_quotes(
         texts.append(words)
         scores[(spans.first <= last) & (spans.last >= first)] = -np.inf
     return selected
+
+
+def _key_sentence(ranking: RankedSpans, row: int, matches: QueryMatches) -> Span | None:
+    """Return the sentence of a span with most of its evidence, if it has several and one stands out."""
+    first, last = ranking.spans.first, ranking.spans.last
+    if first[row] == last[row]:
+        return None
+    is_inside = (first >= first[row]) & (last <= last[row])
+    sentences = np.flatnonzero(is_inside & (first == last))
+    if not len(sentences):
+        return None
+    best = sentences[np.argmax(ranking.evidence[sentences])]
+    share = np.exp(ranking.evidence[best] - np.logaddexp.reduce(ranking.evidence[is_inside]))
+    if share < _MIN_KEY_SHARE:
+        return None
+    return Span(int(matches.starts[first[best]]), int(matches.ends[last[best]]))
 
 
 def with_explanations(
@@ -544,6 +566,7 @@ def cite(passage: Passage, excerpt: Excerpt, rank: int, highlights: Iterable[Spa
         score=excerpt.score,
         locator=_locate(passage, excerpt),
         passage=passage,
+        key=excerpt.key and Span(offset + excerpt.key.start, offset + excerpt.key.end),
     )
 
 

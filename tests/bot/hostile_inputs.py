@@ -55,6 +55,14 @@ def check_limits(reply: Reply) -> None:
     assert sum(len(entity.to_json()) for entity in reply.entities) <= 9500
     for entity in reply.entities:
         assert slice_of(reply.text, entity.offset, entity.length)
+    # Of two that overlap, one is inside the other.
+    spans = sorted({(entity.offset, -entity.offset - entity.length) for entity in reply.entities})
+    open_ends: list[int] = []
+    for begin, negative_end in spans:
+        while open_ends and open_ends[-1] <= begin:
+            open_ends.pop()
+        assert not open_ends or -negative_end <= open_ends[-1]
+        open_ends.append(-negative_end)
     rows = reply.keyboard.inline_keyboard if reply.keyboard else ()
     assert sum(map(len, rows)) <= MAX_BUTTONS
     for row in rows:
@@ -80,6 +88,7 @@ def citations(draw: st.DrawFn) -> Citation:
     at = draw(many | st.lists(st.integers(0, len(text)), max_size=40).map(tuple))
     highlights = tuple(Span(base + a, base + a + 1) for a in at)
     name, title, heading = draw(NAMES), draw(NAMES), draw(st.none() | NAMES)
+    key = draw(st.none() | st.tuples(st.integers(start, end - 1), st.integers(1, 99)))
     passage = Passage(
         "A-z_9" * 4, name, title, Span(base, base + len(text)), text, (heading or "",), 1, 3, "en", None
     )
@@ -93,4 +102,5 @@ def citations(draw: st.DrawFn) -> Citation:
         score=1.0,
         locator=Locator(heading, draw(st.none() | st.integers(1, 9999)), 1, draw(st.integers(1, 10**6)), 1),
         passage=passage,
+        key=key and Span(base + key[0], base + min(sum(key), end)),
     )

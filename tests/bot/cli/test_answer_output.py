@@ -120,12 +120,13 @@ def test_no_answer(answer: Callable[..., Any]) -> None:
 
 
 def test_the_closest_passages(answer: Callable[..., Any]) -> None:
-    """An unsure answer is three short quotes with their sources, below a line that says so."""
+    """An unsure answer is a quote and two short ones with their sources, below a line that says so."""
     long = "The keeper climbs the stairs. " * 9 + "The lamp burns."
-    near = _cited(long, ((279, 283),)), _cited("Two."), _cited("Three."), _cited("Four.")
+    lamp = ((279, 283),)
+    near = _cited(long, lamp), _cited("Two."), _cited(long, lamp), _cited("Four.")
     source = "  — Title, lines 5–6 · a.txt"
     short = f"{'The keeper climbs the stairs. ' * 6}The lamp burns.\n  — Title, line 1 · a.txt"
-    assert "\n\n".join([TEXTS.unsure_answer, short, f"Two.\n{source}", f"Three.\n{source}"]) == _shown(
+    assert "\n\n".join([TEXTS.unsure_answer, f"{long}\n{source}", f"Two.\n{source}", short]) == _shown(
         answer(*near, certainty="unsure"), PLAIN
     )
 

@@ -25,7 +25,7 @@ from bot.views.message import (
     text_reply,
 )
 from bot.views.no_answer import closest_quotes
-from retrieval.model import Answer, Citation, Locator, PassageWithNeighbours, TermWeight
+from retrieval.model import Answer, Citation, Locator, PassageWithNeighbours, Span, TermWeight
 from tests.bot.hostile_inputs import LONG, WILD, check_limits, citations, texts_of
 
 TEXTS = texts_for("en")
@@ -133,6 +133,16 @@ def test_a_sure_answer_is_its_quote(citation: Callable[..., Any], answer: Callab
     """A sure answer is the best quote."""
     result = answer(citation("Words.", (0, 6)), citation("Others.", (0, 7)))
     assert answers.render_quote(result, 1, RECIPIENT) == answers.render_answer(result, RECIPIENT)
+
+
+def test_the_key_sentence_is_underlined(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:
+    """Bold words at its edges are divided, so that entities do not overlap in part."""
+    cited = citation("Cats sat. Dogs ran. No.", (0, 23), ((5, 13), (15, 18)), key=Span(110, 119))
+    reply = answers.render_answer(answer(cited), RECIPIENT)
+    assert ["Dogs ran."] == texts_of(reply, "underline")
+    assert ["sat. ", "Dog", "ran"] == texts_of(reply, "bold")
+    whole = citation("Cats sat.", (0, 9), key=None)
+    assert [] == texts_of(answers.render_answer(answer(whole), RECIPIENT), "underline")
 
 
 def test_the_closest_passages(citation: Callable[..., Any], answer: Callable[..., Any]) -> None:

@@ -76,6 +76,36 @@ def test_repeated_text(look: Look) -> None:
     assert any("Snow fell." in quote for quote in quotes)
 
 
+@pytest.mark.parametrize(
+    ("of_second", "of_whole", "expected"),
+    [
+        (3.0, -9.0, Span(15, 22)),
+        # The answer needs all sentences.
+        (3.0, 9.0, None),
+    ],
+)
+def test_key_sentence(of_second: float, of_whole: float, expected: Span | None, look: Look) -> None:
+    """The key of a quote is the sentence that has much of its evidence."""
+    looked = look("goat", [("en", "The goat eats. A goat. Goats.")], 40)
+    assert looked is not None
+    query, candidates, matches = looked
+    ranking = rank_spans(query, matches, candidates, 40)
+    first, last = ranking.spans.first, ranking.spans.last
+    is_whole = last - first == 2
+    evidence = np.where(is_whole, of_whole, np.where((first == 1) & (last == 1), of_second, 0.0))
+    scored = replace(ranking, evidence=evidence, scores=is_whole.astype(np.float64))
+    (quote,) = select_quotes(scored, matches, candidates.passages, 1)
+    assert (0, 29, expected) == (quote.start, quote.end, quote.key)
+
+
+def test_one_sentence_has_no_key(look: Look) -> None:
+    looked = look("goat", [("en", "The goat eats.")], 40)
+    assert looked is not None
+    query, candidates, matches = looked
+    (quote,) = select_quotes(rank_spans(query, matches, candidates, 40), matches, candidates.passages, 1)
+    assert quote.key is None
+
+
 def starts(selected: list[Excerpt]) -> list[tuple[int, int]]:
     return [(excerpt.candidate, excerpt.start) for excerpt in selected]
 
