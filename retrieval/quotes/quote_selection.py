@@ -51,6 +51,9 @@ _MIN_LOG_ODDS = -500.0
 # Beyond these log-odds, a share of 0.98, the confidence does not grow.
 _MAX_SHARE_LOG_ODDS = 4.0
 _MIN_SHARE = 1e-9
+# Sentences at the ends of a quote are dropped while the rest has this share of its evidence: with less, fewer
+# quotes are right.
+_MIN_KEPT_SHARE = 0.9
 # A sentence with at least this share of a quote's evidence is marked. In right quotes 0.88 of these have the
 # answer (of encyclopaedia questions 0.94), of the best sentences of all 0.72 (0.82).
 _MIN_KEY_SHARE = 0.25
@@ -374,29 +377,42 @@ def _weighted_share(values: FloatArray, weights: FloatArray) -> FloatArray:
 def select_quotes(
     ranking: RankedSpans, matches: QueryMatches, passages: Sequence[Passage], top: int
 ) -> list[Excerpt]:
-    """Return up to `top` spans that neither overlap nor say the same in the same words, best first."""
+    """Return up to `top` spans that neither overlap nor say the same in the same words, best first.
+
+    They are without the sentences at their ends that add next to nothing.
+    """
     spans, scores = ranking.spans, ranking.scores.copy()
     selected: list[Excerpt] = []
     texts: list[str] = []
     while len(selected) < top and scores.max() > -np.inf:
-        row = int(np.argmax(scores))
+        best = int(np.argmax(scores))
+        row = _without_idle_sentences(best, ranking, matches)
         first, last = spans.first[row], spans.last[row]
         excerpt = Excerpt(
             candidate=int(matches.owners[first]),
             start=int(matches.starts[first]),
             end=int(matches.ends[last]),
-            score=float(scores[row]),
+            score=float(scores[best]),
             key=_key_sentence(ranking, row, matches),
         )
         text = passages[excerpt.candidate].text[excerpt.start : excerpt.end]
         words = f" {' '.join(text.casefold().split())} "
         if any(words in other for other in texts):
-            scores[row] = -np.inf
+            scores[best] = -np.inf
             continue
         selected.append(excerpt)
         texts.append(words)
         scores[(spans.first <= last) & (spans.last >= first)] = -np.inf
     return selected
+
+
+def _without_idle_sentences(row: int, ranking: RankedSpans, matches: QueryMatches) -> int:
+    """Return the shortest span inside a span that has most of its evidence."""
+    first, last = ranking.spans.first, ranking.spans.last
+    inside = np.flatnonzero((first >= first[row]) & (last <= last[row]))
+    sums = sum_over_parts(ranking.evidence[inside], first[inside], last[inside])
+    has_most = inside[sums >= sums.max() + math.log(_MIN_KEPT_SHARE)]
+    return int(has_most[np.argmin(matches.ends[last[has_most]] - matches.starts[first[has_most]])])
 
 
 def _key_sentence(ranking: RankedSpans, row: int, matches: QueryMatches) -> Span | None:

@@ -77,15 +77,19 @@ def test_repeated_text(look: Look) -> None:
 
 
 @pytest.mark.parametrize(
-    ("of_second", "of_whole", "expected"),
+    ("of_second", "of_whole", "quoted", "key"),
     [
-        (3.0, -9.0, Span(15, 22)),
+        # One sentence has it all.
+        (9.0, -9.0, (15, 22), None),
+        (0.5, -9.0, (0, 29), Span(15, 22)),
         # The answer needs all sentences.
-        (3.0, 9.0, None),
+        (3.0, 9.0, (0, 29), None),
     ],
 )
-def test_key_sentence(of_second: float, of_whole: float, expected: Span | None, look: Look) -> None:
-    """The key of a quote is the sentence that has much of its evidence."""
+def test_sentences_of_a_quote(
+    of_second: float, of_whole: float, quoted: tuple[int, int], key: Span | None, look: Look
+) -> None:
+    """Sentences that add nothing are dropped; the key is the sentence with much of the evidence."""
     looked = look("goat", [("en", "The goat eats. A goat. Goats.")], 40)
     assert looked is not None
     query, candidates, matches = looked
@@ -95,7 +99,7 @@ def test_key_sentence(of_second: float, of_whole: float, expected: Span | None, 
     evidence = np.where(is_whole, of_whole, np.where((first == 1) & (last == 1), of_second, 0.0))
     scored = replace(ranking, evidence=evidence, scores=is_whole.astype(np.float64))
     (quote,) = select_quotes(scored, matches, candidates.passages, 1)
-    assert (0, 29, expected) == (quote.start, quote.end, quote.key)
+    assert (*quoted, key) == (quote.start, quote.end, quote.key)
 
 
 def test_one_sentence_has_no_key(look: Look) -> None:
