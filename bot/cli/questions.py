@@ -37,7 +37,7 @@ from retrieval.query.document_names import (
     documents_meant,
     find_files,
     only_document_about,
-    only_document_named,
+    only_document_chosen,
 )
 from retrieval.query.intent import DocumentQuestionKind, may_name_files, parse_document_question
 
@@ -276,7 +276,7 @@ def _chosen(line: str, choice: Sequence[Source]) -> Source | None:
     text = line.strip().removesuffix(".")
     if text.isdecimal():
         return choice[int(text) - 1] if 1 <= int(text) <= len(choice) else None
-    return only_document_named(text, choice) if choice else None
+    return only_document_chosen(text, choice) if choice else None
 
 
 def _list_places(answer: Answer, texts: Texts) -> str:

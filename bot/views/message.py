@@ -152,7 +152,8 @@ def _place(title: str, locator: Locator, texts: Texts) -> list[str]:
         parts.append(texts.chapter(title_label(chapter, texts)))
     if locator.heading and locator.heading not in {title, chapter}:
         heading_text = texts.sheet if locator.unit == "row" else texts.under_heading
-        parts.append(heading_text(title_label(_heading_path(locator), texts)))
+        path = _heading_path(replace(locator, parent=None) if locator.parent == chapter else locator)
+        parts.append(heading_text(title_label(path, texts)))
     return [*parts, *_position(locator, texts), *([texts.scanned] if locator.is_scanned else [])]
 
 

@@ -50,6 +50,14 @@ def documents_meant(name: str, sources: Sequence[Source], *, is_whole: bool = Fa
 
 
 def only_document_named(text: str, sources: Sequence[Source]) -> Source | None:
+    """Return the only document whose title or file name is the text after an article: "the bylaws".
+
+    A word alone may ask for passages with it, too.
+    """
+    return only_document_chosen(text, sources) if _is_function_word(text.split(" ", maxsplit=1)[0]) else None
+
+
+def only_document_chosen(text: str, sources: Sequence[Source]) -> Source | None:
     """Return the only document whose title or file name is the text, perhaps after an article."""
     has_more = "." in text and len(text.split()) > 1
     if has_more or len(text) > MAX_NAMES_CHARS or not _QUESTION_MARKS.isdisjoint(text):

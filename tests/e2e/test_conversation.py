@@ -13,7 +13,7 @@ TEXTS = texts_for("en")
 QUESTION = "Who built the lighthouse of Nordholm?"
 FACT = "Clara Brandt"
 VAGUE = "lighthouse"
-ABSENT = "Which keeper won the chess championship in Reykjavik?"
+ABSENT = "Which lighthouse team from Bergen won the 1972 chess championship against Spassky in Reykjavik?"
 UNRELATED = "Who won the chess championship in Reykjavik?"
 
 

@@ -143,7 +143,7 @@ GUIDE = Source("guide001", "town/guide.pdf", "The Town", 1, 100, "en", copies=("
         ("«guide copy.pdf»", [GUIDE]),
         ("the town", [GUIDE]),
         ("the guide", [GUIDE]),
-        ("guide", [GUIDE]),
+        ("guide", []),
         ("guide?", []),
         ("guide.pdf and name.txt", [GUIDE, "Title"]),
         ("guide.pdf, folder/name.txt", [GUIDE, "Title"]),
