@@ -125,10 +125,16 @@ def share_of(row: int, evidence: FloatArray, first: IntArray, last: IntArray, us
     that of the best span is 1: the only passage of a library would have all.
     """
     weights = np.exp(evidence - evidence.max())
-    is_inside = (first >= first[row]) & (last <= last[row])
+    is_inside = _is_inside(row, first, last)
     own, others = float(weights[is_inside].sum()), float(weights[~is_inside].sum()) + usual
     log_odds = math.log(max(own, _MIN_SHARE) / max(others, _MIN_SHARE))
     return min(_MAX_SHARE_LOG_ODDS, max(-_MAX_SHARE_LOG_ODDS, log_odds))
+
+
+def _is_inside(row: int, first: IntArray, last: IntArray) -> NDArray[np.bool_]:
+    """Return for each span whether it is inside a span, or that span itself."""
+    inside: NDArray[np.bool_] = (first >= first[row]) & (last <= last[row])
+    return inside
 
 
 def rank_spans(query: Query, matches: QueryMatches, candidates: Candidates, max_chars: int) -> RankedSpans:
@@ -410,7 +416,7 @@ def select_quotes(
 def _without_idle_sentences(row: int, ranking: RankedSpans, matches: QueryMatches) -> int:
     """Return the shortest span inside a span that has most of its evidence."""
     first, last = ranking.spans.first, ranking.spans.last
-    inside = np.flatnonzero((first >= first[row]) & (last <= last[row]))
+    inside = np.flatnonzero(_is_inside(row, first, last))
     sums = sum_over_parts(ranking.evidence[inside], first[inside], last[inside])
     has_most = inside[sums >= sums.max() + math.log(_MIN_KEPT_SHARE)]
     return int(has_most[np.argmin(matches.ends[last[has_most]] - matches.starts[first[has_most]])])
@@ -421,7 +427,7 @@ def _key_sentence(ranking: RankedSpans, row: int, matches: QueryMatches) -> Span
     first, last = ranking.spans.first, ranking.spans.last
     if first[row] == last[row]:
         return None
-    is_inside = (first >= first[row]) & (last <= last[row])
+    is_inside = _is_inside(row, first, last)
     sentences = np.flatnonzero(is_inside & (first == last))
     if not len(sentences):
         return None
