@@ -96,13 +96,14 @@ class CandidateSpans:
 class RankedSpans:
     """All spans that may be quoted, with their features, evidence and scores, each of shape (spans,).
 
-    `evidence` has the log-odds that a span is the answer, `scores` those that it contains the answer.
-    `lacking` is by how many passages a small library falls short of a shortlist.
+    `evidence` has the log-odds that a span is the answer, `sums` those that it contains the answer. `scores`
+    add what its length counts. `lacking` is by how many passages a small library falls short of a shortlist.
     """
 
     spans: CandidateSpans
     features: Mapping[str, FloatArray]
     evidence: FloatArray
+    sums: FloatArray
     scores: FloatArray
     coefficients: Coefficients
     lacking: int = 0
@@ -156,9 +157,10 @@ def rank_spans(query: Query, matches: QueryMatches, candidates: Candidates, max_
         (coefficient * features[name] for name, coefficient in coefficients.span.items()),
         np.zeros(len(spans.first)),
     )
-    scores = sum_over_parts(evidence, spans.first, spans.last) + coefficients.length * features["length"]
+    sums = sum_over_parts(evidence, spans.first, spans.last)
+    scores = sums + coefficients.length * features["length"]
     lacking = max(SHORTLIST_SIZE - len(shortlisted), 0)
-    return RankedSpans(spans, features, evidence, scores, coefficients, lacking)
+    return RankedSpans(spans, features, evidence, sums, scores, coefficients, lacking)
 
 
 def sum_over_parts(evidence: FloatArray, first: IntArray, last: IntArray) -> FloatArray:
@@ -417,8 +419,7 @@ def _without_idle_sentences(row: int, ranking: RankedSpans, matches: QueryMatche
     """Return the shortest span inside a span that has most of its evidence."""
     first, last = ranking.spans.first, ranking.spans.last
     inside = np.flatnonzero(_is_inside(row, first, last))
-    sums = sum_over_parts(ranking.evidence[inside], first[inside], last[inside])
-    has_most = inside[sums >= sums.max() + math.log(_MIN_KEPT_SHARE)]
+    has_most = inside[ranking.sums[inside] >= ranking.sums[row] + math.log(_MIN_KEPT_SHARE)]
     return int(has_most[np.argmin(matches.ends[last[has_most]] - matches.starts[first[has_most]])])
 
 
@@ -427,13 +428,11 @@ def _key_sentence(ranking: RankedSpans, row: int, matches: QueryMatches) -> Span
     first, last = ranking.spans.first, ranking.spans.last
     if first[row] == last[row]:
         return None
-    is_inside = _is_inside(row, first, last)
-    sentences = np.flatnonzero(is_inside & (first == last))
+    sentences = np.flatnonzero(_is_inside(row, first, last) & (first == last))
     if not len(sentences):
         return None
     best = sentences[np.argmax(ranking.evidence[sentences])]
-    share = np.exp(ranking.evidence[best] - np.logaddexp.reduce(ranking.evidence[is_inside]))
-    if share < _MIN_KEY_SHARE:
+    if ranking.evidence[best] < ranking.sums[row] + math.log(_MIN_KEY_SHARE):
         return None
     return Span(int(matches.starts[first[best]]), int(matches.ends[last[best]]))
 

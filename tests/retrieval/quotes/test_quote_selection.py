@@ -97,7 +97,8 @@ def test_sentences_of_a_quote(
     first, last = ranking.spans.first, ranking.spans.last
     is_whole = last - first == 2
     evidence = np.where(is_whole, of_whole, np.where((first == 1) & (last == 1), of_second, 0.0))
-    scored = replace(ranking, evidence=evidence, scores=is_whole.astype(np.float64))
+    sums = sum_over_parts(evidence, first, last)
+    scored = replace(ranking, evidence=evidence, sums=sums, scores=is_whole.astype(np.float64))
     (quote,) = select_quotes(scored, matches, candidates.passages, 1)
     assert (*quoted, key) == (quote.start, quote.end, quote.key)
 
@@ -121,7 +122,7 @@ def test_adjacent_spans(look: Look) -> None:
     ranking = rank_spans(looked[0], looked[2], looked[1], 16)
     scores = np.array([5.0, 7.0, 6.0])
     selected = select_quotes(
-        RankedSpans(ranking.spans, ranking.features, scores, scores, ranking.coefficients),
+        RankedSpans(ranking.spans, ranking.features, scores, scores, scores, ranking.coefficients),
         looked[2],
         looked[1].passages,
         3,
@@ -199,6 +200,7 @@ def test_fit(encoder: FakeEncoder | None, coefficients: Coefficients, look: Look
     evidence = sum(coefficient * ranking.features[name] for name, coefficient in coefficients.span.items())
     assert ranking.evidence.tolist() == pytest.approx(np.asarray(evidence).tolist())
     scores = sum_over_parts(ranking.evidence, ranking.spans.first, ranking.spans.last)
+    assert ranking.sums.tolist() == pytest.approx(scores.tolist())
     scores += coefficients.length * ranking.features["length"]
     assert ranking.scores.tolist() == pytest.approx(scores.tolist())
 
